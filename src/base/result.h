@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -11,6 +12,12 @@ namespace dtrain::inline v0::base {
 /// An error that travels as a value: empty when all is well.
 using Status = std::optional<Error>;
 
+/// The code that a number from the wire stands for; kInternal for one that this version lacks.
+inline ErrorCode error_code_of(std::uint32_t number) {
+  return number <= static_cast<std::uint32_t>(ErrorCode::kInternal) ? static_cast<ErrorCode>(number)
+                                                                    : ErrorCode::kInternal;
+}
+
 /// A value or the error that stands in its place.
 template <typename T>
 class Result {
@@ -21,6 +28,10 @@ class Result {
   bool ok() const { return state_.index() == 0; }
   const Error& error() const { return std::get<Error>(state_); }
   T& value() {
+    if (!ok()) throw std::get<Error>(state_);
+    return std::get<T>(state_);
+  }
+  const T& value() const {
     if (!ok()) throw std::get<Error>(state_);
     return std::get<T>(state_);
   }

@@ -58,7 +58,7 @@ void check(const ClusterOptions& options) {
 std::string listen_address(const std::string& address) {
   const auto parsed = transport::parse_address("tcp://" + address);
   if (parsed.ok()) {
-    const auto& host = const_cast<base::Result<transport::Address>&>(parsed).value().host;
+    const std::string& host = parsed.value().host;
     const bool loopback = host.starts_with("127.") || host == "::1" || host == "localhost";
     if (loopback) return "tcp://" + address;
   }
@@ -194,9 +194,8 @@ std::string Cluster::Impl::describe_missing() const {
     }
     std::string part = peer.describe();
     const auto address = transport::parse_address("tcp://" + peer.address);
-    auto copy = address;
-    if (transport_ == "tcp" && copy.ok() && !copy.value().numeric() &&
-        transport::resolve_host(copy.value().host).empty()) {
+    if (transport_ == "tcp" && address.ok() && !address.value().numeric() &&
+        transport::resolve_host(address.value().host).empty()) {
       part += ", whose name does not resolve";
     }
     parts.push_back(std::move(part));

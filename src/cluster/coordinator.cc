@@ -103,11 +103,8 @@ void Coordinator::on_leave(const transport::Incoming& incoming, const pb::Leave&
       set_state(index, State::kLeft, {});
     } else if (leave.error_code() != 0) {
       // Whether trying again can help is what the member's own code says.
-      const std::uint32_t code = leave.error_code() - 1;
       member_lost(index, base::str_cat("it failed: ", leave.error_text()),
-                  code <= static_cast<std::uint32_t>(ErrorCode::kInternal)
-                      ? static_cast<ErrorCode>(code)
-                      : ErrorCode::kInternal);
+                  base::error_code_of(leave.error_code() - 1));
     } else if (member.peer.task.role == Role::kPs) {
       member_lost(index, "it ended before the job was done");
     } else {

@@ -11,11 +11,6 @@ namespace {
 
 using State = MemberStatus::State;
 
-ErrorCode error_code(std::uint32_t code) {
-  return code <= static_cast<std::uint32_t>(ErrorCode::kInternal) ? static_cast<ErrorCode>(code)
-                                                                  : ErrorCode::kInternal;
-}
-
 /// What goes along in every pulse must stay small.
 constexpr std::size_t kErrorTextBytesMax = 4096;
 
@@ -61,7 +56,8 @@ void Member::on_pulse(const pb::Pulse& pulse) {
       }
       break;
     case pb::PHASE_FAILED:
-      fail_here(Error(error_code(pulse.error_code()), base::without_code(pulse.error_text())));
+      fail_here(
+          Error(base::error_code_of(pulse.error_code()), base::without_code(pulse.error_text())));
       break;
     default:
       break;

@@ -358,10 +358,8 @@ void Client::pull_received(ServerLink& server) {
 }
 
 void Client::on_failure(const ServerLink& server, const pb::Failure& failure) {
-  const auto code = failure.code() <= static_cast<std::uint32_t>(ErrorCode::kInternal)
-                        ? static_cast<ErrorCode>(failure.code())
-                        : ErrorCode::kInternal;
-  fail(Error(code, base::str_cat(server.name, ": ", failure.text())));
+  fail(
+      Error(base::error_code_of(failure.code()), base::str_cat(server.name, ": ", failure.text())));
 }
 
 void Client::send(ServerLink& server, const pb::Request& request,

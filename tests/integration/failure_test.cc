@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <optional>
+
 #include "base/strings.h"
 #include "integration/local_job.h"
 #include "support/time_scale.h"
@@ -38,6 +40,13 @@ void expect_everybody_names(LocalJob& job, Task lost, const std::string& words) 
     EXPECT_NE(job.at(task).err().find(words), std::string::npos)
         << to_string(task) << " does not say \"" << words << "\"\n"
         << job.describe();
+  }
+}
+
+void expect_everybody_succeeds(LocalJob& job, base::Duration limit,
+                               std::optional<Task> except = {}) {
+  for (const auto& [task, status] : job.wait_all(limit, except)) {
+    EXPECT_EQ(status, support::ExitStatus{}) << to_string(task) << "\n" << job.describe();
   }
 }
 
@@ -79,9 +88,7 @@ TEST(Failures, AnAsynchronousJobGoesOnWithoutAKilledWorker) {
   job.start_all();
   wait_until_training(job, worker(2));
   job.at(worker(2)).send(SIGKILL);
-  for (const auto& [task, status] : job.wait_all(seconds(40), worker(2))) {
-    EXPECT_EQ(status, support::ExitStatus{}) << to_string(task) << "\n" << job.describe();
-  }
+  expect_everybody_succeeds(job, seconds(40), worker(2));
   EXPECT_NE(job.at(worker(0)).err().find("worker 2 at 127.0.0.1"), std::string::npos);
 }
 
@@ -133,9 +140,7 @@ TEST(Failures, AnEvaluatorThatTheClusterDoesNotListJoinsAndEndsWithTheJob) {
   wait_until_training(job, worker(1));
   const auto evaluator = job.start_another({Role::kEvaluator, 0});
   EXPECT_EQ(evaluator->wait(), support::ExitStatus{}) << evaluator->err();
-  for (const auto& [task, status] : job.wait_all(kDeadline)) {
-    EXPECT_EQ(status, support::ExitStatus{}) << to_string(task) << "\n" << job.describe();
-  }
+  expect_everybody_succeeds(job, kDeadline);
 }
 
 TEST(Failures, APortInUseIsAnErrorThatNamesIt) {

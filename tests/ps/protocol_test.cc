@@ -276,30 +276,16 @@ TEST(Protocol, AStepThatWaitsForAWorkerThatHasEndedIsAnError) {
 TEST(Protocol, ASecondClientOfAProcessIsRefusedByName) {
   SimCluster cluster({.workers = 1, .servers = 1});
   cluster.start(std::vector<float>(cluster.count(), 0.0F));
-  auto& endpoint = *cluster.worker(0).endpoint;
-  Client second(endpoint, {{"ps 0", "sim://ps0"}}, cluster.table(), 0,
-                observe::Logger([](LogLevel, std::string_view) {}), {.number = 2});
-  endpoint.set_handler(transport::Service::kPs, nullptr);
-  endpoint.set_handler(transport::Service::kPs, &second);
-  const auto declared = second.declare();
-  cluster.wait(declared);
-  EXPECT_NE(error_of(declared).find("has declared its variables before"), std::string::npos);
-  endpoint.set_handler(transport::Service::kPs, nullptr);
+  const std::string error = cluster.declare_by_another(0, cluster.table(), 0, 2);
+  EXPECT_NE(error.find("has declared its variables before"), std::string::npos) << error;
 }
 
 TEST(Protocol, AWorkerKeepsItsRank) {
   SimCluster cluster({.workers = 2, .servers = 1});
   cluster.wait(cluster.declare(0));
-  auto& endpoint = *cluster.worker(0).endpoint;
-  Client other(endpoint, {{"ps 0", "sim://ps0"}}, cluster.table(), 1,
-               observe::Logger([](LogLevel, std::string_view) {}));
-  endpoint.set_handler(transport::Service::kPs, nullptr);
-  endpoint.set_handler(transport::Service::kPs, &other);
-  const auto declared = other.declare();
-  cluster.wait(declared);
-  EXPECT_NE(error_of(declared).find("worker rank 0 declares as rank 1 now"), std::string::npos);
-  endpoint.set_handler(transport::Service::kPs, nullptr);
-  cluster.host(0).server->worker_lost(endpoint.incarnation());
+  const std::string error = cluster.declare_by_another(0, cluster.table(), 1, 1);
+  EXPECT_NE(error.find("worker rank 0 declares as rank 1 now"), std::string::npos) << error;
+  cluster.host(0).server->worker_lost(cluster.worker(0).endpoint->incarnation());
 }
 
 TEST(Protocol, WorkersThatDisagreeAreToldWhat) {
@@ -307,16 +293,9 @@ TEST(Protocol, WorkersThatDisagreeAreToldWhat) {
   cluster.wait(cluster.declare(0));
   Table other = cluster.table();
   other.optimizer = Adam{};
-  Client client(*cluster.worker(1).endpoint, {{"ps 0", "sim://ps0"}}, other, 1,
-                observe::Logger([](LogLevel, std::string_view) {}));
-  cluster.worker(1).endpoint->set_handler(transport::Service::kPs, nullptr);
-  cluster.worker(1).endpoint->set_handler(transport::Service::kPs, &client);
-  const auto declared = client.declare();
-  cluster.wait(declared);
-  const std::string error = error_of(declared);
+  const std::string error = cluster.declare_by_another(1, other, 1, 1);
   EXPECT_NE(error.find("[INVALID_ARGUMENT] ps 0"), std::string::npos) << error;
   EXPECT_NE(error.find("optimizer Adam"), std::string::npos) << error;
-  cluster.worker(1).endpoint->set_handler(transport::Service::kPs, nullptr);
 }
 
 TEST(Protocol, PushingOtherVariablesInAStepIsAnErrorThatNamesBoth) {

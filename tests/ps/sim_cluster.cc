@@ -64,6 +64,24 @@ base::Completion<base::Done> SimCluster::declare(int rank) {
   return on_io(rank, [&](Client& client) { return client.declare(); });
 }
 
+std::string SimCluster::declare_by_another(int process, const Table& table, int rank,
+                                           std::uint64_t number) {
+  transport::Endpoint& endpoint = *worker(process).endpoint;
+  ClientOptions client = options_.client;
+  client.number = number;
+  std::vector<ServerAddress> servers;
+  for (int i = 0; i < options_.servers; ++i) {
+    servers.push_back({base::str_cat("ps ", i, " at ", server_address(i)), server_address(i)});
+  }
+  Client other(endpoint, std::move(servers), table, rank, logger_, client);
+  endpoint.set_handler(transport::Service::kPs, nullptr);
+  endpoint.set_handler(transport::Service::kPs, &other);
+  const auto declared = other.declare();
+  wait(declared);
+  endpoint.set_handler(transport::Service::kPs, nullptr);
+  return error_of(declared);
+}
+
 PushTicket SimCluster::assign(const std::vector<float>& values) {
   return on_io(0, [&](Client& client) {
     return client.push({.sources = {{{0, count()}, values.data()}}, .assign = true});

@@ -53,6 +53,9 @@ class SimCluster {
   void start(const std::vector<float>& values);
   /// A worker's declaration alone.
   base::Completion<base::Done> declare(int rank);
+  /// How a declaration by another client in the worker's process ends; the worker's own client
+  /// hears nothing more. The error's text.
+  std::string declare_by_another(int process, const Table& table, int rank, std::uint64_t number);
   PushTicket assign(const std::vector<float>& values);
   /// From the worker's `gradients`; with `fused`, values come back into its `values`.
   PushTicket push(int rank, std::uint64_t weight = 1, bool fused = false);
