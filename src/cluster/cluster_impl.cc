@@ -203,9 +203,9 @@ std::string Cluster::Impl::describe_missing() const {
   return base::join(parts);
 }
 
-void Cluster::Impl::tolerate_worker_loss() {
+void Cluster::Impl::tolerate_worker_losses(int losses_max) {
   auto* coordinator = dynamic_cast<cluster::Coordinator*>(participant_.get());
-  if (coordinator) run_on_io([=] { coordinator->tolerate_worker_loss(); });
+  if (coordinator) run_on_io([=] { coordinator->tolerate_worker_losses(losses_max); });
 }
 
 void Cluster::Impl::on_failure(std::function<void(const Error&)> listener) {

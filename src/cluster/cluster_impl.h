@@ -30,8 +30,9 @@ class Cluster::Impl {
   /// A task's address as the endpoint's connect() takes it.
   std::string transport_address(Task task) const;
 
-  /// Says that the job goes on without workers that are lost. Matters at the chief only.
-  void tolerate_worker_loss();
+  /// Says without how many workers the job goes on when they are lost; none at first. Matters at
+  /// the chief only.
+  void tolerate_worker_losses(int losses_max);
   /// Listeners run on the endpoint's I/O thread and stay until the cluster is gone.
   void on_failure(std::function<void(const Error&)> listener);
   void on_gone(std::function<void(const cluster::View::Member&)> listener);

@@ -146,7 +146,11 @@ void Coordinator::set_state(std::size_t member, State state, std::string detail)
 
 bool Coordinator::fatal(Task task) const {
   if (task.role == Role::kEvaluator) return false;
-  return task.role == Role::kPs || !tolerates_worker_loss_;
+  if (task.role == Role::kPs) return true;
+  const auto lost = std::ranges::count_if(view_on_io().members, [&](const View::Member& member) {
+    return rank_of(member.peer.task) >= 0 && member.state == State::kLost;
+  });
+  return lost > worker_losses_max_;
 }
 
 void Coordinator::member_lost(std::size_t member, std::string detail, ErrorCode code) {

@@ -14,8 +14,8 @@ class Coordinator final : public Participant {
   Coordinator(transport::Endpoint& endpoint, std::vector<Peer> peers, std::vector<Task> workers,
               Task self, observe::Logger logger, Timing timing);
 
-  /// From now on the job goes on without workers that are lost (not without servers).
-  void tolerate_worker_loss() { tolerates_worker_loss_ = true; }
+  /// From now on the job goes on without so many lost workers (never without a server).
+  void tolerate_worker_losses(int losses_max) { worker_losses_max_ = losses_max; }
 
   base::Completion<Gathered> gather(const std::string& name, std::string value) override;
   /// Without an error: once all workers have left, tells everybody that the job is done, and waits
@@ -55,6 +55,7 @@ class Coordinator final : public Participant {
                    ErrorCode code = ErrorCode::kUnavailable);
   /// The job fails, and everybody is told.
   void end_job(const Error& error);
+  /// Whether the job ends with this member; it is marked as lost already.
   bool fatal(Task task) const;
   void watch(base::TimePoint now);
   void pulse(std::size_t member);
@@ -68,7 +69,7 @@ class Coordinator final : public Participant {
 
   std::vector<Contact> contacts_;
   std::size_t self_member_ = 0;
-  bool tolerates_worker_loss_ = false;
+  int worker_losses_max_ = 0;
   bool leaving_ = false;
   base::TimePoint next_pulse_{};
   base::TimePoint end_by_ = base::kForever;

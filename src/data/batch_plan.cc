@@ -47,7 +47,15 @@ BatchPlan::BatchPlan(const BatchPlanOptions& options) : options_(options) {
                ? Part{0, options.examples}
                : part_of(options.examples, static_cast<std::size_t>(options.workers),
                          static_cast<std::size_t>(options.rank));
-  steps_ = share_.count / options.batch_size + (share_.count % options.batch_size != 0 ? 1 : 0);
+  const auto steps_of = [&](std::size_t examples) {
+    return examples / options.batch_size + (examples % options.batch_size != 0 ? 1 : 0);
+  };
+  steps_ = steps_of(share_.count);
+  // Rank 0's part is never smaller than another's.
+  steps_max_ =
+      options.scope == BatchScope::kGlobal
+          ? steps_
+          : steps_of(part_of(options.examples, static_cast<std::size_t>(options.workers), 0).count);
   order_.resize(options.examples);
   start_epoch(0);
 }
@@ -62,8 +70,8 @@ void BatchPlan::start_epoch(std::uint64_t epoch) {
 }
 
 std::span<const std::uint64_t> BatchPlan::batch(std::size_t step) const {
-  assert(step < steps_);
-  const std::size_t begin = step * options_.batch_size;
+  assert(step < steps_max_);
+  const std::size_t begin = std::min(share_.count, step * options_.batch_size);
   const std::size_t count = std::min(options_.batch_size, share_.count - begin);
   return std::span(order_).subspan(share_.begin + begin, count);
 }

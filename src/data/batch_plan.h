@@ -52,8 +52,11 @@ class BatchPlan {
   /// Steps of this worker in each epoch. With scope kGlobal equal for all workers; with kWorker
   /// they differ by at most 1, and may be 0.
   std::size_t steps_per_epoch() const { return steps_; }
+  /// Of the worker that has most of them.
+  std::size_t steps_per_epoch_max() const { return steps_max_; }
 
-  /// This worker's examples in a step below steps_per_epoch(). Valid until the next start_epoch.
+  /// This worker's examples in a step below steps_per_epoch_max(), maybe none. Valid until the next
+  /// start_epoch.
   std::span<const std::uint64_t> examples(std::size_t step) const;
 
   /// Examples of all workers (kGlobal) or of this one (kWorker) in a step.
@@ -67,6 +70,7 @@ class BatchPlan {
   BatchPlanOptions options_;
   Part share_;  // What the steps are cut from: the whole order, or this worker's part of it.
   std::size_t steps_ = 0;
+  std::size_t steps_max_ = 0;
   std::vector<std::uint64_t> order_;
 };
 

@@ -24,7 +24,7 @@ class Batcher {
   const BatchPlan& plan() const { return plan_; }
   const Dataset& dataset() const { return dataset_; }
 
-  /// This worker's examples in a step below plan().steps_per_epoch(); null when it has none.
+  /// This worker's examples in a step below plan().steps_per_epoch_max(); null when it has none.
   /// Valid until the next call or start_epoch.
   const tensor::Batch* batch(std::size_t step);
 

@@ -125,6 +125,7 @@ PushTicket Client::push(PushRequest request) {
   operation->targets = std::move(request.targets);
   operation->weight = request.weight;
   operation->assign = request.assign;
+  if (!request.assign) operation->step = next_step_++;
   operation->number = ++last_operation_;
   operation->started = endpoint_.now();
   const bool fused = !operation->targets.empty();
@@ -184,13 +185,14 @@ void Client::start(ServerLink& server) {
   if (!behind) ask(server, pull);
 }
 
-pb::Request Client::begin_request(const ServerLink::Push& push) {
+pb::Request Client::begin_request(const ServerLink::Push& push) const {
   pb::Request request;
   pb::Begin& message = *request.mutable_begin();
   message.set_sequence(push.sequence);
   message.set_kind(push.operation->assign ? pb::Begin::ASSIGN : pb::Begin::PUSH);
   message.set_weight(push.operation->weight);
   message.set_pull_id(push.pull_id);
+  if (table_.backup_workers() > 0) message.set_step(push.operation->step);
   add_ranges(push.ranges, message);
   return request;
 }
@@ -295,7 +297,17 @@ void Client::on_declared(ServerLink& server, const pb::Declared& declared) {
   if (std::ranges::all_of(servers_, &ServerLink::declared)) declaration_.set(base::Done{});
 }
 
+void Client::part_done(Operation& operation, std::uint64_t version) {
+  const bool pushed = !operation.sources.empty() && !operation.assign;
+  if (pushed && operation.parts_left == 1) {
+    if (table_.backup_workers() > 0) next_step_ = std::max(next_step_, steps_told_);
+    steps_.store(std::max(operation.step + 1, next_step_), std::memory_order_relaxed);
+  }
+  operation.part_done(version);
+}
+
 void Client::on_position(ServerLink& server, const pb::Position& position) {
+  steps_told_ = std::max(steps_told_, position.step());
   server.waiting_for.assign(position.waiting_for().begin(), position.waiting_for().end());
   if (server.pushes.empty() || !server.pushes.front().begun) return;
   ServerLink::Push& push = server.pushes.front();
@@ -313,7 +325,7 @@ void Client::on_position(ServerLink& server, const pb::Position& position) {
 void Client::push_applied(ServerLink& server) {
   const ServerLink::Push push = std::move(server.pushes.front());
   server.pushes.pop_front();
-  push.operation->part_done(server.version);
+  part_done(*push.operation, server.version);
   start(server);
 }
 
@@ -326,6 +338,7 @@ void Client::on_values(ServerLink& server, const pb::Values& values,
   }
   ServerLink::Pull& pull = server.pulls.front();
   server.version = std::max(server.version, values.version());
+  steps_told_ = std::max(steps_told_, values.step());
   if (!server.pushes.empty() && server.pushes.front().pull_id == pull.id) {
     // The values of a fused push-pull say that the push was applied, too.
     pull.asked = true;
@@ -353,7 +366,7 @@ void Client::on_values(ServerLink& server, const pb::Values& values,
 void Client::pull_received(ServerLink& server) {
   const ServerLink::Pull pull = std::move(server.pulls.front());
   server.pulls.pop_front();
-  pull.operation->part_done(server.version);
+  part_done(*pull.operation, server.version);
   start(server);
 }
 

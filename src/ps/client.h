@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -127,6 +128,9 @@ class Client final : public transport::Handler {
   base::TimePoint on_timer(base::TimePoint now) override;
 
   const Table& table() const { return table_; }
+  /// The step that the next push is for, as the last push that is done has found it: the number of
+  /// this client's pushes, or more where its own came too late (backup workers). Any thread.
+  std::uint64_t steps() const { return steps_.load(std::memory_order_relaxed); }
 
  private:
   ServerLink* server_of(transport::LinkId link);
@@ -137,9 +141,10 @@ class Client final : public transport::Handler {
                  const std::vector<transport::Frame>& payload);
   void on_failure(const ServerLink& server, const pb::Failure& failure);
 
+  void part_done(Operation& operation, std::uint64_t version);
   void start(ServerLink& server);
   /// What opens a push at its server; sent again, it asks where the server stands.
-  static pb::Request begin_request(const ServerLink::Push& push);
+  pb::Request begin_request(const ServerLink::Push& push) const;
   void begin(ServerLink& server, ServerLink::Push& push);
   void send_chunks(ServerLink& server, ServerLink::Push& push);
   void ask(ServerLink& server, ServerLink::Pull& pull);
@@ -166,6 +171,9 @@ class Client final : public transport::Handler {
   base::Completion<base::Done> declaration_;
   std::uint64_t last_operation_ = 0;
   std::uint64_t last_pull_id_ = 0;
+  std::uint64_t next_step_ = 0;   ///< Of the next push.
+  std::uint64_t steps_told_ = 0;  ///< Steps that are over at some server.
+  std::atomic<std::uint64_t> steps_ = 0;
   base::Status failed_;
   base::Status unsendable_;  ///< Becomes the failure when the timer runs next.
 };

@@ -17,6 +17,7 @@ struct Operation {
   std::vector<Target> targets;
   std::uint64_t weight = 1;
   bool assign = false;
+  std::uint64_t step = 0;    ///< Which step it is for (backup workers).
   std::uint64_t number = 0;  ///< In the order in which the client was asked.
   base::TimePoint started{};
   int parts_left = 0;  ///< Servers (twice for a push-pull) that have not finished.

@@ -1,5 +1,6 @@
 #include "dtrain/parameter_server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
@@ -19,13 +20,16 @@ class ParameterServer::Impl {
     }
     server_ =
         std::make_shared<ps::Server>(*cluster_.endpoint(), to_string(self), cluster_.logger());
-    cluster_.on_gone([weak = std::weak_ptr(server_)](const cluster::View::Member& member) {
+    cluster_.on_gone([weak = std::weak_ptr(server_),
+                      workers = cluster_.spec().workers()](const cluster::View::Member& member) {
       const auto server = weak.lock();
-      if (!server) return;
+      const auto found = std::ranges::find(workers, member.peer.task);
+      if (!server || found == workers.end()) return;
+      const auto rank = static_cast<int>(found - workers.begin());
       if (member.state == MemberStatus::State::kLeft) {
-        server->worker_left(member.incarnation);
+        server->worker_left(member.incarnation, rank);
       } else {
-        server->worker_lost(member.incarnation);
+        server->worker_lost(member.incarnation, rank);
       }
     });
     cluster_.endpoint()->set_handler(transport::Service::kPs, server_.get());
@@ -39,7 +43,18 @@ class ParameterServer::Impl {
     }
   }
 
-  void wait() { cluster_.wait_finished(); }
+  void wait() {
+    cluster_.wait_finished();
+    cluster_.run_on_io([&] {
+      const ps::ServerStats& stats = server_->stats();
+      cluster_.logger().info(
+          to_string(cluster_.spec().self()), ": ", stats.updates, " updates from ",
+          stats.contributions, " contributions",
+          stats.late_contributions == 0
+              ? std::string()
+              : base::str_cat("; ", stats.late_contributions, " came too late and were dropped"));
+    });
+  }
 
  private:
   Cluster::Impl& cluster_;

@@ -41,7 +41,8 @@ void RemoteTable::declare(Table table) {
   const ClusterSpec& spec = cluster_.spec();
   table.workers = static_cast<int>(spec.workers().size());
   table.servers = static_cast<int>(spec.servers().size());
-  if (!table.synchronous()) cluster_.tolerate_worker_loss();
+  table.consistency = checked(table.consistency, table.workers);
+  cluster_.tolerate_worker_losses(table.synchronous() ? table.backup_workers() : table.workers);
   std::vector<ServerAddress> servers;
   for (const Task task : spec.servers()) {
     servers.push_back({base::str_cat(to_string(task), " at ", spec.address(task)),

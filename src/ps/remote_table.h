@@ -19,6 +19,8 @@ class RemoteTable {
   /// Declares; returns when every server has agreed. Fills in the table's task counts.
   void declare(Table table);
   const Table& table() const;
+  /// As Client::steps().
+  std::uint64_t steps() const { return client_ ? client_->steps() : 0; }
 
   /// The memory in the request is borrowed until both of the ticket's completions are set.
   PushTicket push(PushRequest request);

@@ -1,19 +1,12 @@
 #include "ps/server.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/strings.h"
 
 namespace dtrain::inline v0::ps {
-namespace {
-
-std::span<const float> as_floats(const transport::Frame& frame) {
-  return {reinterpret_cast<const float*>(frame.bytes.data()), frame.bytes.size() / sizeof(float)};
-}
-
-}  // namespace
-
 Server::Server(transport::Endpoint& endpoint, std::string name, observe::Logger logger,
                ServerOptions options)
     : endpoint_(endpoint), name_(std::move(name)), logger_(std::move(logger)), options_(options) {}
@@ -28,13 +21,15 @@ Session* Server::session_of(std::uint64_t incarnation) {
 void Server::advance() {
   if (!table_) return;
   apply_assignments();
-  if (table_->synchronous()) {
+  if (table_->backup_workers() > 0) {
+    advance_with_backup();
+  } else if (table_->synchronous()) {
     advance_synchronous();
   } else {
     advance_asynchronous();
   }
   for (Session* session : by_rank_) {
-    if (session && session->pull && pull_ready(*session->pull)) serve_pull(*session);
+    if (session && session->pull && pull_ready(*session)) serve_pull(*session);
   }
 }
 
@@ -43,7 +38,7 @@ void Server::apply_assignments() {
     if (!session || !session->active() || session->kind != pb::Begin::ASSIGN) continue;
     if (shard_->updating()) continue;  // its turn comes when the asynchronous push is whole
     while (!session->stash.empty()) {
-      shard_->assign(session->chunks[session->applied], as_floats(session->stash.front()));
+      shard_->assign(session->chunks[session->applied], next_elements(*session));
       session->stash.pop_front();
       ++session->applied;
     }
@@ -62,11 +57,11 @@ void Server::advance_synchronous() {
   bool whole = true;
   std::uint32_t limit = 0;
   for (Session* session : by_rank_) {
-    if (!session || !session->active() || session->kind != pb::Begin::PUSH) return;
+    if (!session || !session->pushing()) return;
     if (session->weight == 0) continue;
     const std::uint32_t bound = first ? session->chunk_count() : limit;
     while (session->applied < bound && !session->stash.empty()) {
-      shard_->accumulate(session->chunks[session->applied], as_floats(session->stash.front()),
+      shard_->accumulate(session->chunks[session->applied], next_elements(*session),
                          static_cast<float>(session->weight), first);
       session->stash.pop_front();
       ++session->applied;
@@ -90,6 +85,7 @@ void Server::finish_step() {
     shard_->apply_sum(contributor->ranges, weight_total);
     ++stats_.updates;
   }
+  ++steps_;
   for (Session* session : by_rank_) {
     if (session->weight > 0) ++stats_.contributions;
     complete(*session);
@@ -105,7 +101,7 @@ void Server::advance_asynchronous() {
     }
     while (!session->stash.empty()) {
       if (!shard_->updating()) shard_->begin_update();
-      shard_->apply(session->chunks[session->applied], as_floats(session->stash.front()));
+      shard_->apply(session->chunks[session->applied], next_elements(*session));
       session->stash.pop_front();
       ++session->applied;
     }
@@ -124,6 +120,11 @@ void Server::advance_asynchronous() {
   }
 }
 
+std::span<const float> Server::next_elements(const Session& session) {
+  const std::span<const std::byte> bytes = session.stash.front().bytes;
+  return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
 void Server::grant(Session& session, std::uint32_t chunks_max) {
   const std::uint32_t wanted = std::min(chunks_max, session.received + options_.window_chunks);
   if (wanted <= session.credit) return;
@@ -138,6 +139,10 @@ void Server::grant(Session& session, std::uint32_t chunks_max) {
 void Server::complete(Session& session) {
   session.complete = true;
   session.version = shard_->version();
+  if (session.kind == pb::Begin::PUSH) {
+    ++session.pushes;
+    find_slowest();
+  }
   if (session.pull_id == 0) {
     send_position(session, false);
     return;
@@ -147,18 +152,41 @@ void Server::complete(Session& session) {
       Session::ParkedPull{.id = session.pull_id,
                           .version_min = session.version,
                           .chunks = cut_into_chunks(session.ranges, table_->chunk_elements)};
-  serve_pull(session);
+  if (pull_ready(session)) serve_pull(session);
 }
 
-bool Server::pull_ready(const Session::ParkedPull& pull) const {
-  return initialized_ && !shard_->updating() && shard_->version() >= pull.version_min;
+bool Server::pull_ready(const Session& session) const {
+  return initialized_ && !shard_->updating() && shard_->version() >= session.pull->version_min &&
+         staleness_of(session) <= table_->staleness_max();
 }
 
-std::vector<int> Server::ranks_missing() const {
+std::uint64_t Server::staleness_of(const Session& session) const {
+  return session.pushes - std::min(session.pushes, slowest_pushes_);
+}
+
+void Server::find_slowest() {
+  slowest_pushes_ = std::numeric_limits<std::uint64_t>::max();
+  for (std::size_t rank = 0; rank < by_rank_.size(); ++rank) {
+    if (gone_ranks_.contains(static_cast<int>(rank))) continue;
+    slowest_pushes_ = std::min(slowest_pushes_, by_rank_[rank] ? by_rank_[rank]->pushes : 0);
+  }
+}
+
+std::vector<int> Server::ranks_missing(const Session& waiting) const {
   std::vector<int> missing;
   if (!table_) return missing;
   if (!initialized_) {
     missing.push_back(0);
+    return missing;
+  }
+  if (staleness_of(waiting) > table_->staleness_max()) {
+    for (std::size_t rank = 0; rank < by_rank_.size(); ++rank) {
+      const std::uint64_t pushes = by_rank_[rank] ? by_rank_[rank]->pushes : 0;
+      const bool slow = pushes + table_->staleness_max() < waiting.pushes;
+      if (slow && !gone_ranks_.contains(static_cast<int>(rank))) {
+        missing.push_back(static_cast<int>(rank));
+      }
+    }
     return missing;
   }
   if (!table_->synchronous()) {
@@ -170,26 +198,30 @@ std::vector<int> Server::ranks_missing() const {
   for (std::size_t rank = 0; rank < by_rank_.size(); ++rank) {
     const Session* session = by_rank_[rank];
     const bool contributes = session && session->active();
-    if (!contributes || session->received < session->chunk_count()) {
+    if (gone_ranks_.contains(static_cast<int>(rank))) continue;
+    if (!contributes || !session->whole()) {
       missing.push_back(static_cast<int>(rank));
     }
   }
   return missing;
 }
 
-void Server::worker_left(std::uint64_t incarnation) {
+void Server::worker_left(std::uint64_t incarnation, int rank) {
   if (Session* session = session_of(incarnation)) session->left = true;
+  gone_ranks_.insert(rank);
+  find_slowest();
+  advance();
   fail_steps_of_the_left();
 }
 
 void Server::fail_steps_of_the_left() {
-  if (!table_ || !table_->synchronous()) return;
+  if (!table_ || !table_->synchronous() || table_->backup_workers() > 0) return;
   const auto gone = std::ranges::find_if(by_rank_, [](const Session* session) {
     return session && session->left && !session->active();
   });
   if (gone == by_rank_.end()) return;
   for (const Session* waiting : by_rank_) {
-    if (!waiting || !waiting->active() || waiting->kind != pb::Begin::PUSH) continue;
+    if (!waiting || !waiting->pushing()) continue;
     fail(waiting->link,
          Error(ErrorCode::kAborted,
                base::str_cat("worker rank ", (*gone)->rank, " has ended, and push #",
@@ -198,9 +230,14 @@ void Server::fail_steps_of_the_left() {
   }
 }
 
-void Server::worker_lost(std::uint64_t incarnation) {
+void Server::worker_lost(std::uint64_t incarnation, int rank) {
+  gone_ranks_.insert(rank);
+  find_slowest();
   Session* session = session_of(incarnation);
-  if (!session) return;
+  if (!session) {
+    advance();
+    return;
+  }
   const bool in_turn = !turns_.empty() && turns_.front() == incarnation;
   if (table_ && !table_->synchronous() && in_turn && shard_->updating()) {
     shard_->end_update();
@@ -210,9 +247,12 @@ void Server::worker_lost(std::uint64_t incarnation) {
                     session->sequence, ": ", session->applied, " of ", session->chunk_count(),
                     " chunks of it are applied and stay");
   }
+  const bool half_summed = open_step_.summing == incarnation && session->applied > 0;
   by_rank_[static_cast<std::size_t>(session->rank)] = nullptr;
   sessions_.erase(incarnation);
   std::erase(turns_, incarnation);
+  if (half_summed) restart_step();
+  if (open_step_.summing == incarnation) open_step_.summing = 0;
   advance();
 }
 

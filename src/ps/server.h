@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,13 @@ struct ServerOptions {
 /// What happened, for logs, tests and metrics.
 struct ServerStats {
   std::uint64_t updates = 0;
-  std::uint64_t contributions = 0;     ///< Whole pushes that are part of an update.
-  std::uint64_t duplicate_chunks = 0;  ///< Arrived again and were dropped.
-  std::uint64_t partial_pushes = 0;    ///< Asynchronous pushes cut short by the loss of a worker.
+  std::uint64_t contributions = 0;       ///< Whole pushes that are part of an update.
+  std::uint64_t duplicate_chunks = 0;    ///< Arrived again and were dropped.
+  std::uint64_t partial_pushes = 0;      ///< Asynchronous pushes cut short by the loss of a worker.
+  std::uint64_t late_contributions = 0;  ///< Dropped: their step was over (backup workers).
+  std::uint64_t empty_steps = 0;  ///< Steps without a contribution that counts (backup workers).
+  /// The furthest that a worker was ahead of the slowest one when it was given values.
+  std::uint64_t staleness_max = 0;
 };
 
 /// One worker as a server sees it: its stream of operations and its pull. Confined to Server.
@@ -44,11 +49,13 @@ struct Session {
   std::uint64_t sequence = 0;
   bool complete = true;
   std::uint64_t version = 0;  ///< Of the slice when `sequence` became complete.
+  std::uint64_t pushes = 0;   ///< Complete ones.
 
   pb::Begin::Kind kind = pb::Begin::PUSH;
   std::vector<Range> ranges;
   std::vector<Range> chunks;
   std::uint64_t weight = 0;
+  std::uint64_t step = 0;  ///< Which step it is for (backup workers).
   std::uint64_t pull_id = 0;
   std::uint32_t received = 0;          ///< Chunks that have arrived.
   std::uint32_t applied = 0;           ///< Of those, chunks that are in the sum or the values.
@@ -67,6 +74,8 @@ struct Session {
 
   std::uint32_t chunk_count() const { return static_cast<std::uint32_t>(chunks.size()); }
   bool active() const { return !complete; }
+  bool pushing() const { return active() && kind == pb::Begin::PUSH; }
+  bool whole() const { return received == chunk_count(); }
 };
 
 /// A parameter server's protocol: answers workers' requests on one slice, and decides whose chunk
@@ -78,7 +87,9 @@ struct Session {
 /// answered from the session's record. Who may send when is told by credits:
 ///   - synchronous: chunk c is summed in rank order, so a worker's credit reaches as far as the
 ///     worker before it has been summed; the rest waits in the worker's own memory;
-///   - asynchronous: whole pushes take turns, in the order in which they began.
+///   - asynchronous: whole pushes take turns, in the order in which they began;
+///   - with backup workers: those of a step that are whole, then in turns; what comes after the
+///     step has what it needs is dropped.
 /// A few bytes per worker (`eager_bytes`) may come ahead of their turn, so that small pushes need
 /// one message.
 class Server final : public transport::Handler {
@@ -90,10 +101,10 @@ class Server final : public transport::Handler {
   base::TimePoint on_timer(base::TimePoint now) override;
 
   /// The worker is fenced off: its session ends, a push that it left unfinished never completes.
-  void worker_lost(std::uint64_t incarnation);
+  void worker_lost(std::uint64_t incarnation, int rank);
   /// The worker has ended well. A synchronous step that still needs it can never be whole: those
   /// who wait for it get an error.
-  void worker_left(std::uint64_t incarnation);
+  void worker_left(std::uint64_t incarnation, int rank);
 
   const ServerStats& stats() const { return stats_; }
   /// Null before the first declaration.
@@ -121,12 +132,26 @@ class Server final : public transport::Handler {
   void advance_synchronous();
   void advance_asynchronous();
   void grant(Session& session, std::uint32_t chunks_max);
+  /// Of the first chunk in the session's stash.
+  static std::span<const float> next_elements(const Session& session);
   void complete(Session& session);
   void finish_step();
   void fail_steps_of_the_left();
-  bool pull_ready(const Session::ParkedPull& pull) const;
-  std::vector<int> ranks_missing() const;
+  bool pull_ready(const Session& session) const;
+  std::uint64_t staleness_of(const Session& session) const;
+  void find_slowest();
+  std::vector<int> ranks_missing(const Session& waiting) const;
   Session* session_of(std::uint64_t incarnation);
+
+  // server_backup.cc: synchronous steps that can do without some of the workers.
+  void advance_with_backup();
+  Session* contributor_in_turn();
+  bool sum_contribution(Session& session);
+  bool nobody_else_contributes() const;
+  bool has_contributed(const Session& session) const;
+  void finish_step_with_backup();
+  void drop_late_contributions();
+  void restart_step();
 
   transport::Endpoint& endpoint_;
   const std::string name_;  ///< `ps 1`, for messages.
@@ -139,7 +164,22 @@ class Server final : public transport::Handler {
   bool initialized_ = false;                   ///< Rank 0 has assigned the first values.
   std::map<std::uint64_t, Session> sessions_;  ///< By incarnation.
   std::vector<Session*> by_rank_;
-  std::deque<std::uint64_t> turns_;  ///< Asynchronous: incarnations with a push, first come first.
+  std::set<int> gone_ranks_;  ///< Lost, or ended well.
+  /// Incarnations with a push, first come first; not used where rank order decides.
+  std::deque<std::uint64_t> turns_;
+  /// Complete pushes of the slowest worker that is still there.
+  std::uint64_t slowest_pushes_ = 0;
+
+  std::uint64_t steps_ = 0;  ///< Synchronous steps that are over.
+  /// The step under way, with backup workers.
+  struct OpenStep {
+    std::vector<std::uint64_t> contributors;  ///< Incarnations whose push is in the sum.
+    std::uint64_t summing = 0;                ///< Whose push is going into it.
+    std::uint64_t counting = 0;               ///< Of them, those with examples.
+    std::vector<Range> ranges;
+    double weight_total = 0;
+  };
+  OpenStep open_step_;
   ServerStats stats_;
 };
 

@@ -74,6 +74,7 @@ void Server::on_declare(const transport::Incoming& incoming, const pb::Declare& 
   session.rank = static_cast<int>(declare.rank());
   session.link = incoming.link;
   by_rank_[declare.rank()] = &session;
+  find_slowest();
   pb::Reply reply;
   reply.mutable_declared()->set_version(shard_->version());
   reply.mutable_declared()->set_eager_bytes(eager_bytes_per_worker());
@@ -122,6 +123,11 @@ base::Status Server::check_declare(const pb::Declare& declare, std::uint64_t sen
         "The servers of a cluster hold one model: use one model or parameter client for "
         "the whole job");
   }
+  if (!own && gone_ranks_.contains(static_cast<int>(declare.rank()))) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 base::str_cat("worker rank ", declare.rank(), " has left the job"),
+                 "A worker cannot come back into a running job: restart the job");
+  }
   const Session* holder = by_rank_[declare.rank()];
   if (holder && holder->incarnation != sender) {
     return Error(ErrorCode::kFailedPrecondition,
@@ -158,9 +164,8 @@ void Server::on_begin(Session& session, const pb::Begin& begin,
     fail(session.link, *status);
     return;
   }
-  if (!table_->synchronous() && session.kind == pb::Begin::PUSH) {
-    turns_.push_back(session.incarnation);
-  }
+  const bool in_rank_order = table_->synchronous() && table_->backup_workers() == 0;
+  if (!in_rank_order && session.kind == pb::Begin::PUSH) turns_.push_back(session.incarnation);
   advance();
   fail_steps_of_the_left();
 }
@@ -184,7 +189,7 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   }
   if (table_->synchronous() && begin.kind() == pb::Begin::PUSH && begin.weight() > 0) {
     for (const Session* other : by_rank_) {
-      if (other && other->active() && other->kind == pb::Begin::PUSH && other->weight > 0 &&
+      if (other && other->pushing() && other->step == begin.step() && other->weight > 0 &&
           other->ranges != ranges.value()) {
         return Error(ErrorCode::kInvalidArgument,
                      base::str_cat("worker rank ", session.rank,
@@ -198,6 +203,7 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   session.kind = begin.kind();
   session.ranges = std::move(ranges.value());
   session.weight = begin.weight();
+  session.step = begin.step();
   const bool empty = session.kind == pb::Begin::PUSH && session.weight == 0;
   session.chunks = cut_into_chunks(session.ranges, table_->chunk_elements);
   if (empty) session.chunks.clear();
@@ -259,7 +265,7 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
                           .chunks = cut_into_chunks(ranges.value(), table_->chunk_elements),
                           .next_chunk = pull.next_chunk(),
                           .version = pull.version()};
-  if (pull_ready(*session.pull)) {
+  if (pull_ready(session)) {
     serve_pull(session);
     return;
   }
@@ -267,17 +273,21 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
   pb::Values& values = *reply.mutable_values();
   values.set_id(pull.id());
   values.set_waiting(true);
-  for (const int rank : ranks_missing()) values.add_waiting_for(static_cast<std::uint32_t>(rank));
+  for (const int rank : ranks_missing(session)) {
+    values.add_waiting_for(static_cast<std::uint32_t>(rank));
+  }
   send(session.link, reply);
 }
 
 void Server::serve_pull(Session& session) {
   const Session::ParkedPull pull = *std::exchange(session.pull, std::nullopt);
   const Snapshot snapshot = shard_->snapshot();
+  stats_.staleness_max = std::max(stats_.staleness_max, staleness_of(session));
   pb::Reply reply;
   pb::Values& values = *reply.mutable_values();
   values.set_id(pull.id);
   values.set_version(snapshot.version);
+  values.set_step(steps_);
   if (pull.chunks.empty()) {
     send(session.link, reply);
     return;
@@ -303,9 +313,10 @@ void Server::send_position(Session& session, bool resend) {
   position.set_credit(session.credit);
   position.set_applied(session.complete);
   position.set_version(session.version);
+  position.set_step(steps_);
   position.set_resend(resend && session.active());
   if (resend && session.active()) {
-    for (const int rank : ranks_missing()) {
+    for (const int rank : ranks_missing(session)) {
       position.add_waiting_for(static_cast<std::uint32_t>(rank));
     }
   }

@@ -1,5 +1,7 @@
 #include "ps/table.h"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/strings.h"
@@ -46,10 +48,37 @@ Optimizer parse_optimizer(const pb::Optimizer& message) {
   throw Error(ErrorCode::kProtocol, "the declared optimizer is unknown to this version");
 }
 
-Consistency parse_consistency(pb::Consistency message) {
-  if (message == pb::SYNCHRONOUS) return Synchronous{};
-  if (message == pb::ASYNCHRONOUS) return Asynchronous{};
-  throw Error(ErrorCode::kProtocol, "the declared consistency is unknown to this version");
+struct ConsistencyWriter {
+  pb::Table& message;
+  void operator()(const Synchronous& synchronous) const {
+    message.set_consistency(pb::SYNCHRONOUS);
+    message.set_backup_workers(static_cast<std::uint32_t>(synchronous.backup_workers));
+  }
+  void operator()(const BoundedStaleness& bounded) const {
+    message.set_consistency(pb::BOUNDED_STALENESS);
+    message.set_staleness(static_cast<std::uint32_t>(bounded.staleness));
+  }
+  void operator()(const Asynchronous& /*asynchronous*/) const {
+    message.set_consistency(pb::ASYNCHRONOUS);
+  }
+};
+
+Consistency parse_consistency(const pb::Table& message) {
+  const auto number = [](std::uint32_t value) {
+    constexpr std::uint32_t kMax = std::numeric_limits<int>::max();
+    return static_cast<int>(std::min(value, kMax));
+  };
+  const int workers = static_cast<int>(message.workers());
+  switch (message.consistency()) {
+    case pb::SYNCHRONOUS:
+      return checked(Synchronous{.backup_workers = number(message.backup_workers())}, workers);
+    case pb::BOUNDED_STALENESS:
+      return checked(BoundedStaleness{.staleness = number(message.staleness())}, workers);
+    case pb::ASYNCHRONOUS:
+      return Asynchronous{};
+    default:
+      throw Error(ErrorCode::kProtocol, "the declared consistency is unknown to this version");
+  }
 }
 
 void check_counts(const pb::Table& message) {
@@ -88,11 +117,51 @@ std::string describe(const pb::Optimizer& optimizer) {
   }
 }
 
-std::string describe(pb::Consistency consistency) {
-  return consistency == pb::SYNCHRONOUS ? "synchronous" : "asynchronous";
+std::string describe_consistency(const pb::Table& table) {
+  switch (table.consistency()) {
+    case pb::SYNCHRONOUS:
+      return table.backup_workers() == 0
+                 ? "synchronous"
+                 : base::str_cat("synchronous with backup_workers ", table.backup_workers());
+    case pb::BOUNDED_STALENESS:
+      return base::str_cat("bounded staleness ", table.staleness());
+    default:
+      return "asynchronous";
+  }
 }
 
 }  // namespace
+
+std::uint64_t Table::staleness_max() const {
+  const auto* bounded = std::get_if<BoundedStaleness>(&consistency);
+  return bounded ? static_cast<std::uint64_t>(bounded->staleness)
+                 : std::numeric_limits<std::uint64_t>::max();
+}
+
+int Table::backup_workers() const {
+  const auto* synchronous = std::get_if<Synchronous>(&consistency);
+  return synchronous ? synchronous->backup_workers : 0;
+}
+
+Consistency checked(const Consistency& consistency, int workers) {
+  if (const auto* synchronous = std::get_if<Synchronous>(&consistency)) {
+    if (synchronous->backup_workers < 0 || synchronous->backup_workers >= workers) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  base::str_cat("Synchronous::backup_workers is ", synchronous->backup_workers,
+                                " in a cluster of ", workers, " workers"),
+                  base::str_cat("Give 0 to ", workers - 1));
+    }
+  }
+  if (const auto* bounded = std::get_if<BoundedStaleness>(&consistency)) {
+    if (bounded->staleness < 0) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  base::str_cat("BoundedStaleness::staleness is ", bounded->staleness),
+                  "Give 0 (the synchronous mode) or more");
+    }
+    if (bounded->staleness == 0) return Synchronous{};
+  }
+  return consistency;
+}
 
 pb::Table to_proto(const Table& table) {
   pb::Table message;
@@ -102,7 +171,7 @@ pb::Table to_proto(const Table& table) {
     for (const std::int64_t size : entry.shape) variable.add_shape(size);
   }
   std::visit(OptimizerWriter{*message.mutable_optimizer()}, table.optimizer);
-  message.set_consistency(table.synchronous() ? pb::SYNCHRONOUS : pb::ASYNCHRONOUS);
+  std::visit(ConsistencyWriter{message}, table.consistency);
   message.set_workers(static_cast<std::uint32_t>(table.workers));
   message.set_servers(static_cast<std::uint32_t>(table.servers));
   message.set_chunk_elements(table.chunk_elements);
@@ -119,7 +188,7 @@ base::Result<Table> from_proto(const pb::Table& message) try {
   }
   Table table{.layout = tensor::Layout::plan(variables),
               .optimizer = parse_optimizer(message.optimizer()),
-              .consistency = parse_consistency(message.consistency()),
+              .consistency = parse_consistency(message),
               .workers = static_cast<int>(message.workers()),
               .servers = static_cast<int>(message.servers()),
               .chunk_elements = message.chunk_elements()};
@@ -142,9 +211,10 @@ std::string difference(const pb::Table& ours, const pb::Table& theirs) {
     return base::str_cat("optimizer ", describe(theirs.optimizer()), ", not ",
                          describe(ours.optimizer()));
   }
-  if (ours.consistency() != theirs.consistency()) {
-    return base::str_cat("consistency ", describe(theirs.consistency()), ", not ",
-                         describe(ours.consistency()));
+  const std::string our_consistency = describe_consistency(ours);
+  const std::string their_consistency = describe_consistency(theirs);
+  if (our_consistency != their_consistency) {
+    return base::str_cat("consistency ", their_consistency, ", not ", our_consistency);
   }
   if (ours.workers() != theirs.workers()) {
     return base::str_cat(theirs.workers(), " workers, not ", ours.workers());

@@ -26,8 +26,17 @@ struct Table {
 
   static constexpr std::size_t kChunkElementsDefault = (1 << 20) / sizeof(float);
 
+  /// A step's update takes many workers' pushes; otherwise each push is an update of its own.
   bool synchronous() const { return std::holds_alternative<Synchronous>(consistency); }
+  /// How many pushes a worker may be ahead of the slowest one when it pulls.
+  std::uint64_t staleness_max() const;
+  /// Contributions that a synchronous step can do without.
+  int backup_workers() const;
 };
+
+/// Bounded staleness of 0 becomes the synchronous mode that it is. Throws invalid_argument that
+/// names the option.
+Consistency checked(const Consistency& consistency, int workers);
 
 pb::Table to_proto(const Table& table);
 

@@ -25,6 +25,8 @@ class Exchange {
   virtual int workers() const = 0;
   /// One update takes the gradients of all workers, and the batch size is theirs together.
   virtual bool synchronous() const = 0;
+  /// All workers make the same number of steps in an epoch, those without examples left too.
+  virtual bool even_steps() const = 0;
 
   /// Starts over with this optimizer. Rank 0's `values` become everyone's. The network is bound to
   /// arenas that the exchange knows; they stay until the exchange is gone.
@@ -32,8 +34,10 @@ class Exchange {
   /// The values belong to servers since start(), so that writing them here has no effect.
   virtual bool started_elsewhere() const = 0;
   /// One update with the network's gradients, the mean over `examples` examples (0: this worker
-  /// has none, and its gradients do not count), after which the values are the newest.
-  virtual void step(std::uint64_t examples) = 0;
+  /// has none, and its gradients do not count), after which the values are the newest. Returns how
+  /// many steps of the job have passed: 1, or more where the gradients came too late to count and
+  /// the other workers are further (backup workers).
+  virtual std::uint64_t step(std::uint64_t examples) = 0;
   /// Makes the values the newest there are.
   virtual void refresh() = 0;
   /// Each worker's bytes by rank; empty for workers that were lost.

@@ -13,6 +13,7 @@ class LocalExchange final : public Exchange {
   int rank() const override { return 0; }
   int workers() const override { return 1; }
   bool synchronous() const override { return true; }
+  bool even_steps() const override { return true; }
 
   void start(const Optimizer& optimizer) override {
     optimizer_ = optimizer;
@@ -24,8 +25,8 @@ class LocalExchange final : public Exchange {
 
   bool started_elsewhere() const override { return false; }
 
-  void step(std::uint64_t examples) override {
-    if (examples == 0) return;
+  std::uint64_t step(std::uint64_t examples) override {
+    if (examples == 0) return 1;
     compute::OptimizerUpdate update{.step = ++steps_,
                                     .values = arenas_.values.span(),
                                     .updated = arenas_.values.span(),
@@ -34,6 +35,7 @@ class LocalExchange final : public Exchange {
       update.slots[static_cast<std::size_t>(i)] = slots_[static_cast<std::size_t>(i)].span();
     }
     network_.device().optimizer_step(optimizer_, update);
+    return 1;
   }
 
   void refresh() override {}

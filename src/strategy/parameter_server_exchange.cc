@@ -1,4 +1,6 @@
-#include "base/strings.h"
+#include <algorithm>
+#include <utility>
+
 #include "dtrain/error.h"
 #include "ps/remote_table.h"
 #include "strategy/exchange.h"
@@ -12,7 +14,8 @@ class ParameterServerExchange final : public Exchange {
   ParameterServerExchange(Cluster& cluster, const ParameterServerOptions& options,
                           model::Network& network, Arenas& arenas)
       : cluster_(cluster),
-        options_(options),
+        consistency_(ps::checked(options.consistency, cluster.worker_count())),
+        chunk_elements_(options.chunk_bytes / sizeof(float)),
         network_(network),
         arenas_(arenas),
         table_(cluster),
@@ -20,9 +23,8 @@ class ParameterServerExchange final : public Exchange {
 
   int rank() const override { return cluster_.rank(); }
   int workers() const override { return cluster_.worker_count(); }
-  bool synchronous() const override {
-    return std::holds_alternative<Synchronous>(options_.consistency);
-  }
+  bool synchronous() const override { return std::holds_alternative<Synchronous>(consistency_); }
+  bool even_steps() const override { return !std::holds_alternative<Asynchronous>(consistency_); }
 
   void start(const Optimizer& optimizer) override {
     if (started_) {
@@ -33,8 +35,8 @@ class ParameterServerExchange final : public Exchange {
     started_ = true;
     table_.declare({.layout = network_.layout(),
                     .optimizer = optimizer,
-                    .consistency = options_.consistency,
-                    .chunk_elements = options_.chunk_bytes / sizeof(float)});
+                    .consistency = consistency_,
+                    .chunk_elements = chunk_elements_});
     if (rank() == 0) {
       ps::RemoteTable::wait(
           table_.push({.sources = {{whole_, arenas_.values.span().data()}}, .assign = true}));
@@ -44,10 +46,12 @@ class ParameterServerExchange final : public Exchange {
 
   bool started_elsewhere() const override { return started_; }
 
-  void step(std::uint64_t examples) override {
+  std::uint64_t step(std::uint64_t examples) override {
     ps::RemoteTable::wait(table_.push({.sources = {{whole_, arenas_.gradients.span().data()}},
                                        .weight = examples,
                                        .targets = {{whole_, arenas_.values.span().data()}}}));
+    const std::uint64_t before = std::exchange(steps_, std::max(steps_ + 1, table_.steps()));
+    return steps_ - before;
   }
 
   void refresh() override { table_.pull({{whole_, arenas_.values.span().data()}}).get(); }
@@ -63,12 +67,14 @@ class ParameterServerExchange final : public Exchange {
 
  private:
   Cluster& cluster_;
-  const ParameterServerOptions options_;
+  const Consistency consistency_;
+  const std::size_t chunk_elements_;
   model::Network& network_;
   Arenas& arenas_;
   ps::RemoteTable table_;
   const ps::Range whole_;
   bool started_ = false;
+  std::uint64_t steps_ = 0;  ///< Of the job that have passed.
 };
 
 }  // namespace

@@ -86,11 +86,12 @@ void Progress::start_epoch(int epoch) {
   redraw_at_ = epoch_start_;
 }
 
-void Progress::step(std::size_t step, const model::Sums& sums, const model::Objective& objective) {
+void Progress::step(std::size_t steps_done, const model::Sums& sums,
+                    const model::Objective& objective) {
   examples_ = sums.examples;
   if (verbosity_ != Verbosity::kProgress || clock_.now() < redraw_at_) return;
   redraw_at_ = clock_.now() + std::chrono::milliseconds(100);
-  show_bar(step + 1, to_logs(sums, objective, ""));
+  show_bar(steps_done, to_logs(sums, objective, ""));
 }
 
 void Progress::show_bar(std::size_t steps_done, const Logs& logs) {

@@ -16,9 +16,9 @@ class Progress {
   Progress(Verbosity verbosity, int epochs, std::size_t steps_per_epoch);
 
   void start_epoch(int epoch);
-  /// After step `step` (from 0), with this worker's sums of the epoch so far. Redraws at most ten
-  /// times a second.
-  void step(std::size_t step, const model::Sums& sums, const model::Objective& objective);
+  /// After so many steps of the epoch, with this worker's sums of the epoch so far. Redraws at most
+  /// ten times a second.
+  void step(std::size_t steps_done, const model::Sums& sums, const model::Objective& objective);
   /// With the merged values.
   void end_epoch(const Logs& logs);
 

@@ -42,7 +42,7 @@ Trainer::Trainer(Model::Impl& model, const Dataset& data, const FitOptions& opti
       options_(checked(options)),
       batcher_(data, plan_options(model, data, options)),
       progress_(model.exchange().rank() == 0 ? options.verbosity : Verbosity::kSilent,
-                options.epochs, batcher_.plan().steps_per_epoch()) {
+                options.epochs, steps_per_epoch()) {
   if (options.validation) validation_.emplace(model, *options.validation, options.batch_size);
 }
 
@@ -72,23 +72,29 @@ bool Trainer::limit_reached() const {
 model::Sums Trainer::train_epoch(int epoch) {
   batcher_.start_epoch(static_cast<std::uint64_t>(epoch));
   model::Sums sums;
-  const std::size_t steps = batcher_.plan().steps_per_epoch();
-  for (std::size_t step = 0; step < steps && !limit_reached(); ++step) {
-    train_step(step, sums);
+  const std::size_t steps = steps_per_epoch();
+  for (std::size_t step = 0; step < steps && !limit_reached();) {
+    step += train_step(step, sums);
     progress_.step(step, sums, model_.network().objective());
   }
   return sums;
 }
 
-void Trainer::train_step(std::size_t step, model::Sums& sums) {
+std::size_t Trainer::steps_per_epoch() const {
+  return model_.exchange().even_steps() ? batcher_.plan().steps_per_epoch_max()
+                                        : batcher_.plan().steps_per_epoch();
+}
+
+std::size_t Trainer::train_step(std::size_t step, model::Sums& sums) {
   Exchange& exchange = model_.exchange();
   exchange.check();
   const tensor::Batch* batch = batcher_.batch(step);
   if (batch) model_.network().train_step(*batch, model_.steps, sums);
-  exchange.step(batch ? batch->size : 0);
-  ++model_.steps;
-  ++steps_;
+  const std::uint64_t passed = exchange.step(batch ? batch->size : 0);
+  model_.steps += static_cast<std::int64_t>(passed);
+  steps_ += static_cast<std::int64_t>(passed);
   if (options_.on_step_end) options_.on_step_end(steps_);
+  return passed;
 }
 
 Logs Trainer::finish_epoch(const model::Sums& own) {

@@ -25,7 +25,9 @@ class Trainer {
  private:
   bool limit_reached() const;
   model::Sums train_epoch(int epoch);
-  void train_step(std::size_t step, model::Sums& sums);
+  /// Returns how many steps of the job have passed.
+  std::size_t train_step(std::size_t step, model::Sums& sums);
+  std::size_t steps_per_epoch() const;
   Logs finish_epoch(const model::Sums& own);
   bool stop_requested(int epoch, const Logs& logs);
 

@@ -238,7 +238,7 @@ TEST(Membership, ALostChiefIsNamedEverywhereWithinTheDeadline) {
 TEST(Membership, ATolerantJobGoesOnWithoutALostWorkerAndRaisesTheEpoch) {
   Scene scene(3, 1);
   scene.start_all();
-  dynamic_cast<Coordinator&>(scene.at(kChief)).tolerate_worker_loss();
+  dynamic_cast<Coordinator&>(scene.at(kChief)).tolerate_worker_losses(3);
   std::vector<Task> lost;
   scene.at(server(0)).on_gone(
       [&](const View::Member& member) { lost.push_back(member.peer.task); });
@@ -252,10 +252,21 @@ TEST(Membership, ATolerantJobGoesOnWithoutALostWorkerAndRaisesTheEpoch) {
   EXPECT_FALSE(scene.at(worker(2)).view().failure);
 }
 
+TEST(Membership, OneLossMoreThanAJobToleratesEndsIt) {
+  Scene scene(4, 1);
+  scene.start_all();
+  dynamic_cast<Coordinator&>(scene.at(kChief)).tolerate_worker_losses(1);
+  scene.world.kill(scene.endpoint(worker(1)));
+  scene.world.run_for(seconds(30));
+  EXPECT_FALSE(scene.at(worker(3)).view().failure);
+  scene.world.kill(scene.endpoint(worker(2)));
+  EXPECT_NE(scene.failure(worker(3), seconds(13)).find("worker 2"), std::string::npos);
+}
+
 TEST(Membership, ALostServerEndsATolerantJobToo) {
   Scene scene(2, 1);
   scene.start_all();
-  dynamic_cast<Coordinator&>(scene.at(kChief)).tolerate_worker_loss();
+  dynamic_cast<Coordinator&>(scene.at(kChief)).tolerate_worker_losses(3);
   scene.world.kill(scene.endpoint(server(0)));
   EXPECT_NE(scene.failure(worker(1), seconds(6)).find("ps 0"), std::string::npos);
 }
@@ -324,7 +335,7 @@ TEST(Membership, GathersCarryValuesByRank) {
 TEST(Membership, AGatherGoesOnWithoutALostWorker) {
   Scene scene(3, 1);
   scene.start_all();
-  dynamic_cast<Coordinator&>(scene.at(kChief)).tolerate_worker_loss();
+  dynamic_cast<Coordinator&>(scene.at(kChief)).tolerate_worker_losses(3);
   const auto join = [&](int rank) {
     return scene.on_io(worker(rank), [](Participant& p) { return p.gather("g", "x"); });
   };

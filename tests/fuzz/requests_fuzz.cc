@@ -67,7 +67,7 @@ void run(std::span<const std::uint8_t> input) {
     }
     server.on_message(std::move(incoming));
   }
-  server.worker_lost(5);
+  server.worker_lost(5, 0);
 }
 
 }  // namespace

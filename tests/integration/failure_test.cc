@@ -81,9 +81,11 @@ TEST(Failures, AMemberThatNeverStartsIsNamedWhenTheWaitIsOver) {
   expect_everybody_names(job, server(1), "ps 1 at 127.0.0.1:");
 }
 
-TEST(Failures, AnAsynchronousJobGoesOnWithoutAKilledWorker) {
-  LocalJobOptions options = endless("async", 3, 2);
-  options.command = {DTRAIN_TRAIN_PROBE, "--mode", "async", "--steps", "400", "--delay_ms", "5"};
+class TolerantJob : public testing::TestWithParam<const char*> {};
+
+TEST_P(TolerantJob, GoesOnWithoutAKilledWorker) {
+  LocalJobOptions options = endless(GetParam(), 3, 2);
+  options.command = {DTRAIN_TRAIN_PROBE, "--mode", GetParam(), "--steps", "400", "--delay_ms", "5"};
   LocalJob job(options);
   job.start_all();
   wait_until_training(job, worker(2));
@@ -91,6 +93,9 @@ TEST(Failures, AnAsynchronousJobGoesOnWithoutAKilledWorker) {
   expect_everybody_succeeds(job, seconds(40), worker(2));
   EXPECT_NE(job.at(worker(0)).err().find("worker 2 at 127.0.0.1"), std::string::npos);
 }
+
+INSTANTIATE_TEST_SUITE_P(Consistency, TolerantJob, testing::Values("async", "stale", "backup"),
+                         [](const auto& mode) { return std::string(mode.param); });
 
 TEST(Failures, AnAsynchronousJobEndsWithoutAServer) {
   LocalJob job(endless("async", 2, 2));

@@ -59,6 +59,14 @@ dtrain::Strategy choose(const std::string& mode, dtrain::Cluster& cluster) {
     return dtrain::Strategy::parameter_server(
         cluster, {.consistency = dtrain::Asynchronous{}, .chunk_bytes = 1024});
   }
+  if (mode == "stale") {
+    return dtrain::Strategy::parameter_server(
+        cluster, {.consistency = dtrain::BoundedStaleness{2}, .chunk_bytes = 1024});
+  }
+  if (mode == "backup") {
+    return dtrain::Strategy::parameter_server(
+        cluster, {.consistency = dtrain::Synchronous{.backup_workers = 1}, .chunk_bytes = 1024});
+  }
   return dtrain::Strategy::parameter_server(cluster, {.chunk_bytes = 1024});
 }
 

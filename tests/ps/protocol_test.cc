@@ -254,7 +254,7 @@ TEST(Protocol, AnAsynchronousJobGoesOnWithoutALostWorker) {
   const PushTicket other = cluster.push(0);
   cluster.world().run_for(seconds(2));
   EXPECT_FALSE(other.done.done()) << "the unfinished push still has its turn";
-  server.worker_lost(cluster.worker(1).endpoint->incarnation());
+  server.worker_lost(cluster.worker(1).endpoint->incarnation(), 1);
   cluster.wait(other);
   EXPECT_EQ(server.stats().partial_pushes, 1U);
   EXPECT_EQ(server.stats().contributions, 1U);
@@ -266,7 +266,7 @@ TEST(Protocol, AStepThatWaitsForAWorkerThatHasEndedIsAnError) {
   Server& server = *cluster.host(0).server;
   const PushTicket waiting = cluster.push(0);
   cluster.world().run_for(seconds(1));
-  server.worker_left(cluster.worker(1).endpoint->incarnation());
+  server.worker_left(cluster.worker(1).endpoint->incarnation(), 1);
   cluster.wait(waiting, seconds(5));
   EXPECT_NE(error_of(waiting.done).find("worker rank 1 has ended, and push #2 of rank 0 waits"),
             std::string::npos)
@@ -285,7 +285,7 @@ TEST(Protocol, AWorkerKeepsItsRank) {
   cluster.wait(cluster.declare(0));
   const std::string error = cluster.declare_by_another(0, cluster.table(), 1, 1);
   EXPECT_NE(error.find("worker rank 0 declares as rank 1 now"), std::string::npos) << error;
-  cluster.host(0).server->worker_lost(cluster.worker(0).endpoint->incarnation());
+  cluster.host(0).server->worker_lost(cluster.worker(0).endpoint->incarnation(), 0);
 }
 
 TEST(Protocol, WorkersThatDisagreeAreToldWhat) {
@@ -336,7 +336,7 @@ TEST(Protocol, AnUnknownWorkerLearnsThatTheServerWasRestarted) {
   SimCluster cluster({.workers = 1});
   cluster.start(std::vector<float>(cluster.count(), 0.0F));
   Server& server = *cluster.host(0).server;
-  server.worker_lost(cluster.worker(0).endpoint->incarnation());
+  server.worker_lost(cluster.worker(0).endpoint->incarnation(), 0);
   const PushTicket ticket = cluster.push(0);
   cluster.wait(ticket);
   EXPECT_NE(error_of(ticket.done).find("does not know this worker"), std::string::npos);

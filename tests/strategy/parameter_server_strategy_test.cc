@@ -59,6 +59,64 @@ TEST(ParameterServerStrategy, AsynchronousWorkersCutTheirOwnBatches) {
   EXPECT_TRUE(errors.empty()) << errors.begin()->second;
 }
 
+TEST(ParameterServerStrategy, WorkersWithFewerBatchesKeepStepUnderBoundedStaleness) {
+  // 9 examples for 2 workers: 5 and 4, in batches of 4. Without the second worker's empty pushes
+  // the first would run out of what it may be ahead.
+  const auto errors = run_cluster(2, 2, [](Cluster& cluster) {
+    Model model =
+        build(Strategy::parameter_server(cluster, {.consistency = BoundedStaleness{1}}), 0.1F);
+    const History history =
+        model.fit(line(9), {.epochs = 100, .batch_size = 4, .verbosity = Verbosity::kSilent});
+    EXPECT_EQ(history.steps, 100 * 2);
+    EXPECT_LT(model.evaluate(line(9)).at("loss"), 0.05);
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+}
+
+TEST(ParameterServerStrategy, BoundedStalenessOfNothingIsTheSynchronousMode) {
+  const auto train = [](Consistency consistency) {
+    std::vector<float> kernel;
+    const auto errors = run_cluster(2, 2, [&](Cluster& cluster) {
+      Model model = build(Strategy::parameter_server(cluster, {.consistency = consistency}));
+      model.fit(line(10), {.epochs = 5, .batch_size = 4, .verbosity = Verbosity::kSilent});
+      if (cluster.is_chief()) kernel = model.variable("dense/kernel");
+    });
+    EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+    return kernel;
+  };
+  EXPECT_EQ(train(BoundedStaleness{0}), train(Synchronous{}));
+}
+
+TEST(ParameterServerStrategy, BackupWorkersEndWithTheOthers) {
+  base::Mutex mutex;
+  std::vector<std::int64_t> steps;
+  const auto errors = run_cluster(3, 2, [&](Cluster& cluster) {
+    Model model = build(Strategy::parameter_server(cluster, {.consistency = Synchronous{1}}), 0.1F);
+    const History history =
+        model.fit(line(12), {.epochs = 60, .batch_size = 4, .verbosity = Verbosity::kSilent});
+    EXPECT_LT(model.evaluate(line(12)).at("loss"), 0.1);
+    base::MutexLock lock(mutex);
+    steps.push_back(history.steps);
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+  EXPECT_EQ(steps, (std::vector<std::int64_t>{180, 180, 180}));
+}
+
+TEST(ParameterServerStrategy, AsManyBackupsAsWorkersAreRefused) {
+  const auto errors = run_cluster(2, 1, [](Cluster& cluster) {
+    const std::string error = error_of(
+        [&] { build(Strategy::parameter_server(cluster, {.consistency = Synchronous{2}})); });
+    EXPECT_NE(error.find("Synchronous::backup_workers is 2 in a cluster of 2 workers. Give 0 to 1"),
+              std::string::npos)
+        << error;
+    EXPECT_NE(error_of([&] {
+                build(Strategy::parameter_server(cluster, {.consistency = BoundedStaleness{-1}}));
+              }).find("BoundedStaleness::staleness is -1"),
+              std::string::npos);
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+}
+
 TEST(ParameterServerStrategy, TheChiefsWordStopsEverybodyAtOneStep) {
   base::Mutex mutex;
   std::vector<std::size_t> epochs;

@@ -37,7 +37,7 @@ TEST(Progress, DrawsABarThatTheEpochsLineReplaces) {
   testing::internal::CaptureStdout();
   Progress progress(Verbosity::kProgress, 2, 4);
   progress.start_epoch(1);
-  progress.step(1, sums, objective);
+  progress.step(2, sums, objective);
   progress.end_epoch({{"loss", 0.25}});
   const std::string shown = testing::internal::GetCapturedStdout();
   EXPECT_TRUE(shown.starts_with("\rEpoch 2/2 [============............] 2/4 - ")) << shown;
