@@ -1,20 +1,27 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "dtrain/cluster.h"
 #include "dtrain/consistency.h"
 #include "dtrain/export.h"
 #include "dtrain/layers.h"
 #include "dtrain/model.h"
+#include "dtrain/variable.h"
 
 namespace dtrain::inline v0 {
 
 struct ParameterServerOptions {
   Consistency consistency = Synchronous{};
   std::size_t chunk_bytes = 1 << 20;  ///< As ParameterClientOptions::chunk_bytes.
+  /// How gradients travel to the servers; the same on all workers.
+  GradientType gradient_type = GradientType::kFloat32;
+  /// Exceptions, by the variable's name, e.g. {{"dense/bias", GradientType::kFloat32}}.
+  std::map<std::string, GradientType> gradient_types = {};
 };
 
 struct BuildOptions {

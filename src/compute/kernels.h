@@ -109,6 +109,10 @@ struct KernelTable {
   void (*sgd)(const SgdTask& task);
   void (*adam)(const AdamTask& task);
   void (*accumulate)(std::size_t count, float* sum, const float* gradients, float weight);
+  void (*to_float16)(std::size_t count, const float* in, std::uint16_t* out);
+  void (*from_float16)(std::size_t count, const std::uint16_t* in, float* out);
+  void (*to_bfloat16)(std::size_t count, const float* in, std::uint16_t* out);
+  void (*from_bfloat16)(std::size_t count, const std::uint16_t* in, float* out);
 };
 
 extern const KernelTable kBaselineKernels;

@@ -56,6 +56,7 @@ Client::Client(transport::Endpoint& endpoint, std::vector<ServerAddress> servers
     : endpoint_(endpoint),
       table_(std::move(table)),
       declared_(to_proto(table_)),
+      wire_format_(table_.wire_format()),
       rank_(rank),
       logger_(std::move(logger)),
       options_(options) {
@@ -223,8 +224,10 @@ void Client::send_chunks(ServerLink& server, ServerLink::Push& push) {
 
 transport::Frame Client::chunk_frame(const Operation& operation, Range chunk) const {
   const auto [first, last] = overlapping(operation.sources, chunk);
+  const bool plain = wire_format_.plain() || operation.assign;
   if (last - first == 1 && intersect(first->range, chunk) == chunk) {
     const float* data = first->data + (chunk.begin - first->range.begin);
+    if (!plain) return encoded(chunk, data);
     return {std::as_bytes(std::span(data, chunk.count)), operation.lease};
   }
   auto staged = std::make_shared<std::vector<float>>(chunk.count, 0.0F);
@@ -233,7 +236,16 @@ transport::Frame Client::chunk_frame(const Operation& operation, Range chunk) co
     std::memcpy(staged->data() + (part.begin - chunk.begin),
                 source->data + (part.begin - source->range.begin), part.count * sizeof(float));
   }
+  if (!plain) return encoded(chunk, staged->data());
   return {std::as_bytes(std::span(std::as_const(*staged))), staged};
+}
+
+transport::Frame Client::encoded(Range chunk, const float* elements) const {
+  // uint32_t: the format wants its bytes at a multiple of 4.
+  auto words = std::make_shared<std::vector<std::uint32_t>>(wire_format_.bytes(chunk) /
+                                                            sizeof(std::uint32_t));
+  wire_format_.encode(chunk, elements, std::as_writable_bytes(std::span(*words)).data());
+  return {std::as_bytes(std::span(std::as_const(*words))), words};
 }
 
 void Client::ask(ServerLink& server, ServerLink::Pull& pull) {

@@ -151,6 +151,7 @@ class Client final : public transport::Handler {
   void push_applied(ServerLink& server);
   void pull_received(ServerLink& server);
   transport::Frame chunk_frame(const Operation& operation, Range chunk) const;
+  transport::Frame encoded(Range chunk, const float* elements) const;
   void send_declare(ServerLink& server);
   void send(ServerLink& server, const pb::Request& request,
             std::vector<transport::Frame> payload = {});
@@ -164,6 +165,7 @@ class Client final : public transport::Handler {
   transport::Endpoint& endpoint_;
   const Table table_;
   const pb::Table declared_;
+  const WireFormat wire_format_;
   const int rank_;
   const observe::Logger logger_;
   const ClientOptions options_;

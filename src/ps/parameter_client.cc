@@ -82,7 +82,10 @@ class ParameterClient::Impl {
     validate(optimizer);
     const tensor::Layout layout = tensor::Layout::plan(variables);
     check_initial(variables, layout);
+    std::vector<GradientType> gradient_types;
+    for (const Variable& variable : variables) gradient_types.push_back(variable.gradient_type);
     table_.declare({.layout = layout,
+                    .gradient_types = std::move(gradient_types),
                     .optimizer = optimizer,
                     .consistency = options_.consistency,
                     .chunk_elements = options_.chunk_bytes / sizeof(float)});

@@ -120,8 +120,19 @@ void Server::advance_asynchronous() {
   }
 }
 
+std::size_t Server::chunk_bytes(const Session& session, Range chunk) const {
+  const bool as_they_are = session.kind == pb::Begin::ASSIGN;
+  return as_they_are ? chunk.count * sizeof(float) : wire_format_.bytes(chunk);
+}
+
 std::span<const float> Server::next_elements(const Session& session) {
   const std::span<const std::byte> bytes = session.stash.front().bytes;
+  if (session.kind == pb::Begin::PUSH && !wire_format_.plain()) {
+    const Range chunk = session.chunks[session.applied];
+    decoded_.resize(std::max(decoded_.size(), chunk.count));
+    wire_format_.decode(chunk, bytes.data(), decoded_.data());
+    return std::span(std::as_const(decoded_)).first(chunk.count);
+  }
   return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 

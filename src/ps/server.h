@@ -133,7 +133,9 @@ class Server final : public transport::Handler {
   void advance_asynchronous();
   void grant(Session& session, std::uint32_t chunks_max);
   /// Of the first chunk in the session's stash.
-  static std::span<const float> next_elements(const Session& session);
+  std::span<const float> next_elements(const Session& session);
+  /// What a chunk of the session's operation takes in a message.
+  std::size_t chunk_bytes(const Session& session, Range chunk) const;
   void complete(Session& session);
   void finish_step();
   void fail_steps_of_the_left();
@@ -160,6 +162,8 @@ class Server final : public transport::Handler {
 
   std::optional<Table> table_;
   pb::Table declared_;
+  WireFormat wire_format_;
+  std::vector<float> decoded_;  ///< A chunk that did not arrive as fp32.
   std::unique_ptr<Shard> shard_;
   bool initialized_ = false;                   ///< Rank 0 has assigned the first values.
   std::map<std::uint64_t, Session> sessions_;  ///< By incarnation.

@@ -99,6 +99,7 @@ base::Status Server::check_declare(const pb::Declare& declare, std::uint64_t sen
     }
     by_rank_.assign(static_cast<std::size_t>(table.value().workers), nullptr);
     table_ = std::move(table.value());
+    wire_format_ = table_->wire_format();
     declared_ = declare.table();
   } else if (const std::string different = difference(declared_, declare.table());
              !different.empty()) {
@@ -241,10 +242,10 @@ base::Status Server::take_chunk(Session& session, transport::Frame frame) {
     return protocol_error(base::str_cat("operation #", session.sequence, " has only ",
                                         session.chunk_count(), " chunks"));
   }
-  const Range chunk = session.chunks[session.received];
-  if (frame.bytes.size() != chunk.count * sizeof(float)) {
+  const std::size_t bytes = chunk_bytes(session, session.chunks[session.received]);
+  if (frame.bytes.size() != bytes) {
     return protocol_error(base::str_cat("chunk ", session.received, " has ", frame.bytes.size(),
-                                        " bytes instead of ", chunk.count * sizeof(float)));
+                                        " bytes instead of ", bytes));
   }
   session.stash.push_back(aligned(std::move(frame)));
   ++session.received;

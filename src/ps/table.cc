@@ -81,6 +81,43 @@ Consistency parse_consistency(const pb::Table& message) {
   }
 }
 
+pb::GradientType to_proto(GradientType type) {
+  switch (type) {
+    case GradientType::kFloat32:
+      return pb::FLOAT32;
+    case GradientType::kFloat16:
+      return pb::FLOAT16;
+    case GradientType::kBFloat16:
+      return pb::BFLOAT16;
+  }
+  return pb::FLOAT32;
+}
+
+GradientType parse_gradient_type(const pb::Variable& variable) {
+  switch (variable.gradient_type()) {
+    case pb::FLOAT32:
+      return GradientType::kFloat32;
+    case pb::FLOAT16:
+      return GradientType::kFloat16;
+    case pb::BFLOAT16:
+      return GradientType::kBFloat16;
+    default:
+      throw Error(ErrorCode::kProtocol, base::str_cat("the gradient type of \"", variable.name(),
+                                                      "\" is unknown to this version"));
+  }
+}
+
+std::string_view gradient_suffix(const pb::Variable& variable) {
+  switch (variable.gradient_type()) {
+    case pb::FLOAT16:
+      return ", gradients in fp16";
+    case pb::BFLOAT16:
+      return ", gradients in bf16";
+    default:
+      return {};
+  }
+}
+
 void check_counts(const pb::Table& message) {
   if (message.variables_size() == 0) {
     throw Error(ErrorCode::kInvalidArgument, "no variable is declared", "Declare at least one");
@@ -106,7 +143,8 @@ void check_counts(const pb::Table& message) {
 
 std::string describe(const pb::Variable& variable) {
   const Shape shape(variable.shape().begin(), variable.shape().end());
-  return base::str_cat("\"", variable.name(), "\" ", tensor::to_string(shape));
+  return base::str_cat("\"", variable.name(), "\" ", tensor::to_string(shape),
+                       gradient_suffix(variable));
 }
 
 std::string describe(const pb::Optimizer& optimizer) {
@@ -143,6 +181,10 @@ int Table::backup_workers() const {
   return synchronous ? synchronous->backup_workers : 0;
 }
 
+WireFormat Table::wire_format() const {
+  return gradient_types.empty() ? WireFormat() : WireFormat(layout, gradient_types);
+}
+
 Consistency checked(const Consistency& consistency, int workers) {
   if (const auto* synchronous = std::get_if<Synchronous>(&consistency)) {
     if (synchronous->backup_workers < 0 || synchronous->backup_workers >= workers) {
@@ -169,6 +211,9 @@ pb::Table to_proto(const Table& table) {
     pb::Variable& variable = *message.add_variables();
     variable.set_name(entry.name);
     for (const std::int64_t size : entry.shape) variable.add_shape(size);
+    if (table.gradient_types.empty()) continue;
+    const auto index = static_cast<std::size_t>(&entry - table.layout.entries().data());
+    variable.set_gradient_type(to_proto(table.gradient_types[index]));
   }
   std::visit(OptimizerWriter{*message.mutable_optimizer()}, table.optimizer);
   std::visit(ConsistencyWriter{message}, table.consistency);
@@ -181,12 +226,15 @@ pb::Table to_proto(const Table& table) {
 base::Result<Table> from_proto(const pb::Table& message) try {
   check_counts(message);
   std::vector<Variable> variables;
+  std::vector<GradientType> gradient_types;
   variables.reserve(static_cast<std::size_t>(message.variables_size()));
   for (const pb::Variable& variable : message.variables()) {
     variables.push_back({.name = variable.name(),
                          .shape = Shape(variable.shape().begin(), variable.shape().end())});
+    gradient_types.push_back(parse_gradient_type(variable));
   }
   Table table{.layout = tensor::Layout::plan(variables),
+              .gradient_types = std::move(gradient_types),
               .optimizer = parse_optimizer(message.optimizer()),
               .consistency = parse_consistency(message),
               .workers = static_cast<int>(message.workers()),

@@ -9,6 +9,7 @@
 #include "dtrain/optimizer.h"
 #include "ps/partition.h"
 #include "ps/ps.pb.h"
+#include "ps/wire_format.h"
 #include "tensor/layout.h"
 
 namespace dtrain::inline v0::ps {
@@ -18,6 +19,8 @@ namespace pb = ::dtrain_pb::ps;
 /// What all workers declare alike: the variables and how they are trained.
 struct Table {
   tensor::Layout layout;
+  /// One per variable of the layout, or none: all fp32.
+  std::vector<GradientType> gradient_types = {};
   Optimizer optimizer;
   Consistency consistency;
   int workers = 1;
@@ -30,6 +33,7 @@ struct Table {
   bool synchronous() const { return std::holds_alternative<Synchronous>(consistency); }
   /// How many pushes a worker may be ahead of the slowest one when it pulls.
   std::uint64_t staleness_max() const;
+  WireFormat wire_format() const;
   /// Contributions that a synchronous step can do without.
   int backup_workers() const;
 };

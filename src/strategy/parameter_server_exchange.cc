@@ -16,6 +16,7 @@ class ParameterServerExchange final : public Exchange {
       : cluster_(cluster),
         consistency_(ps::checked(options.consistency, cluster.worker_count())),
         chunk_elements_(options.chunk_bytes / sizeof(float)),
+        gradient_types_(gradient_types(options, network.layout())),
         network_(network),
         arenas_(arenas),
         table_(cluster),
@@ -26,6 +27,16 @@ class ParameterServerExchange final : public Exchange {
   bool synchronous() const override { return std::holds_alternative<Synchronous>(consistency_); }
   bool even_steps() const override { return !std::holds_alternative<Asynchronous>(consistency_); }
 
+  /// One per variable of the network.
+  static std::vector<GradientType> gradient_types(const ParameterServerOptions& options,
+                                                  const tensor::Layout& layout) {
+    std::vector<GradientType> types(layout.entries().size(), options.gradient_type);
+    for (const auto& [name, type] : options.gradient_types) {
+      types[static_cast<std::size_t>(&layout.at(name) - layout.entries().data())] = type;
+    }
+    return types;
+  }
+
   void start(const Optimizer& optimizer) override {
     if (started_) {
       throw Error(ErrorCode::kFailedPrecondition,
@@ -34,6 +45,7 @@ class ParameterServerExchange final : public Exchange {
     }
     started_ = true;
     table_.declare({.layout = network_.layout(),
+                    .gradient_types = gradient_types_,
                     .optimizer = optimizer,
                     .consistency = consistency_,
                     .chunk_elements = chunk_elements_});
@@ -69,6 +81,7 @@ class ParameterServerExchange final : public Exchange {
   Cluster& cluster_;
   const Consistency consistency_;
   const std::size_t chunk_elements_;
+  const std::vector<GradientType> gradient_types_;
   model::Network& network_;
   Arenas& arenas_;
   ps::RemoteTable table_;

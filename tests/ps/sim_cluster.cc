@@ -13,11 +13,18 @@ namespace {
 constexpr std::uint64_t kServerIncarnation = 1000;
 constexpr std::uint64_t kWorkerIncarnation = 2000;
 
+std::vector<GradientType> gradient_types(const std::vector<Variable>& variables) {
+  std::vector<GradientType> types;
+  for (const Variable& variable : variables) types.push_back(variable.gradient_type);
+  return types;
+}
+
 }  // namespace
 
 SimCluster::SimCluster(SimClusterOptions options)
     : options_(std::move(options)),
       table_{.layout = tensor::Layout::plan(options_.variables),
+             .gradient_types = gradient_types(options_.variables),
              .optimizer = options_.optimizer,
              .consistency = options_.consistency,
              .workers = options_.workers,

@@ -35,6 +35,18 @@ TEST(Table, TheFirstDifferenceIsNamed) {
        [](pb::Table& t) { t.mutable_variables(1)->set_name("dense/offset"); }},
       {"variable 0 is \"dense/kernel\" (5, 3), not \"dense/kernel\" (4, 3)",
        [](pb::Table& t) { t.mutable_variables(0)->set_shape(0, 5); }},
+      {"variable 0 is \"dense/kernel\" (4, 3), gradients in bf16, not",
+       [](pb::Table& t) { t.mutable_variables(0)->set_gradient_type(pb::BFLOAT16); }},
+      {"consistency bounded staleness 3, not asynchronous",
+       [](pb::Table& t) {
+         t.set_consistency(pb::BOUNDED_STALENESS);
+         t.set_staleness(3);
+       }},
+      {"consistency synchronous with backup_workers 1, not asynchronous",
+       [](pb::Table& t) {
+         t.set_consistency(pb::SYNCHRONOUS);
+         t.set_backup_workers(1);
+       }},
       {"1 variables, not 2", [](pb::Table& t) { t.mutable_variables()->RemoveLast(); }},
       {"optimizer", [](pb::Table& t) { t.mutable_optimizer()->mutable_sgd(); }},
       {"consistency synchronous, not asynchronous",

@@ -117,6 +117,27 @@ TEST(ParameterServerStrategy, AsManyBackupsAsWorkersAreRefused) {
   EXPECT_TRUE(errors.empty()) << errors.begin()->second;
 }
 
+TEST(ParameterServerStrategy, GradientsMayTravelInSixteenBits) {
+  const auto errors = run_cluster(2, 2, [](Cluster& cluster) {
+    const ParameterServerOptions options{
+        .gradient_type = GradientType::kBFloat16,
+        .gradient_types = {{"dense/bias", GradientType::kFloat32}}};
+    Model model = build(Strategy::parameter_server(cluster, options));
+    model.fit(line(10), {.epochs = 100, .batch_size = 4, .verbosity = Verbosity::kSilent});
+    EXPECT_LT(model.evaluate(line(10)).at("loss"), 1e-3);
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+  const auto mistaken = run_cluster(1, 1, [](Cluster& cluster) {
+    const ParameterServerOptions options{
+        .gradient_types = {{"dense/offset", GradientType::kFloat16}}};
+    EXPECT_NE(error_of([&] {
+                build(Strategy::parameter_server(cluster, options));
+              }).find("\"dense/offset\""),
+              std::string::npos);
+  });
+  EXPECT_TRUE(mistaken.empty()) << mistaken.begin()->second;
+}
+
 TEST(ParameterServerStrategy, TheChiefsWordStopsEverybodyAtOneStep) {
   base::Mutex mutex;
   std::vector<std::size_t> epochs;

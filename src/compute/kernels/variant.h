@@ -30,6 +30,7 @@ namespace {
 #include "compute/kernels/loss.inc"
 #include "compute/kernels/dropout.inc"
 #include "compute/kernels/optimizer.inc"
+#include "compute/kernels/half.inc"
 // clang-format on
 
 }  // namespace
@@ -40,10 +41,15 @@ namespace dtrain::inline v0::compute {
 namespace variant = DTRAIN_KERNELS_NAMESPACE;
 
 const KernelTable DTRAIN_KERNELS_TABLE = {
-    DTRAIN_KERNELS_NAME, variant::kWorkspaceCount,   variant::matmul,  variant::column_sums,
-    variant::activate,   variant::activate_backward, variant::softmax, variant::softmax_backward,
-    variant::loss,       variant::dropout,           variant::sgd,     variant::adam,
-    variant::accumulate,
+    DTRAIN_KERNELS_NAME,    variant::kWorkspaceCount,
+    variant::matmul,        variant::column_sums,
+    variant::activate,      variant::activate_backward,
+    variant::softmax,       variant::softmax_backward,
+    variant::loss,          variant::dropout,
+    variant::sgd,           variant::adam,
+    variant::accumulate,    variant::to_float16,
+    variant::from_float16,  variant::to_bfloat16,
+    variant::from_bfloat16,
 };
 
 }  // namespace dtrain::inline v0::compute
