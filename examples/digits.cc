@@ -1,8 +1,11 @@
 // The demo's job: the same training alone, or on a parameter-server cluster.
-//   digits --mode local|sync|async [--epochs N] [--data FOLDER]
+//   digits --mode local|sync|async [--epochs N] [--steps N] [--data FOLDER] [--weights FILE]
+// --steps ends the training early; --weights writes the chief's weights, as raw floats, for
+// comparing runs.
 #include <dtrain/dtrain.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <string>
@@ -12,7 +15,9 @@ namespace {
 struct Arguments {
   std::string mode = "local";
   std::string data = "examples/data";
+  std::string weights;
   int epochs = 20;
+  std::int64_t steps = 0;
 };
 
 Arguments parse(int argc, char** argv) {
@@ -25,9 +30,14 @@ Arguments parse(int argc, char** argv) {
       arguments.data = argv[i + 1];
     } else if (option == "--epochs") {
       arguments.epochs = std::atoi(argv[i + 1]);
+    } else if (option == "--steps") {
+      arguments.steps = std::atoll(argv[i + 1]);
+    } else if (option == "--weights") {
+      arguments.weights = argv[i + 1];
     } else {
-      throw dtrain::Error(dtrain::ErrorCode::kInvalidArgument, "unknown option " + option,
-                          "Use --mode local|sync|async, --epochs N, --data FOLDER");
+      throw dtrain::Error(
+          dtrain::ErrorCode::kInvalidArgument, "unknown option " + option,
+          "Use --mode local|sync|async, --epochs N, --steps N, --data FOLDER, --weights FILE");
     }
   }
   return arguments;
@@ -41,6 +51,19 @@ dtrain::Strategy choose(const std::string& mode, dtrain::Cluster& cluster) {
   }
   throw dtrain::Error(dtrain::ErrorCode::kInvalidArgument, "--mode is " + mode,
                       "Use local, sync or async");
+}
+
+void write_weights(const dtrain::Model& model, const std::string& path) {
+  std::ofstream out(path, std::ios::binary);
+  for (const std::string& name : model.variable_names()) {
+    const std::vector<float> values = model.variable(name);
+    out.write(reinterpret_cast<const char*>(values.data()),
+              static_cast<std::streamsize>(values.size() * sizeof(float)));
+  }
+  if (!out.flush()) {
+    throw dtrain::Error(dtrain::ErrorCode::kUnavailable, path + " cannot be written",
+                        "Give --weights a file in a folder that exists");
+  }
 }
 
 }  // namespace
@@ -59,11 +82,14 @@ int main(int argc, char** argv) {
     model.compile({.optimizer = dtrain::Adam{.learning_rate = 1e-3F},
                    .loss = dtrain::SparseCategoricalCrossentropy{.from_logits = true},
                    .metrics = {dtrain::Metric::kAccuracy}});
-    const dtrain::History history =
-        model.fit(train, {.epochs = arguments.epochs, .batch_size = 64, .validation = &test});
+    const dtrain::History history = model.fit(train, {.epochs = arguments.epochs,
+                                                      .batch_size = 64,
+                                                      .validation = &test,
+                                                      .steps_max = arguments.steps});
     const double accuracy = model.evaluate(test).at("accuracy");
     if (!cluster.is_chief()) return;
-    std::cout << "test accuracy " << accuracy << " after " << arguments.epochs << " epochs in "
+    if (!arguments.weights.empty()) write_weights(model, arguments.weights);
+    std::cout << "test accuracy " << accuracy << " after " << history.steps << " steps in "
               << history.seconds << " s\n";
   });
 }

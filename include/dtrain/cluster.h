@@ -65,6 +65,9 @@ class DTRAIN_EXPORT Cluster {
   int worker_count() const { return static_cast<int>(spec().workers().size()); }
 
   std::vector<MemberStatus> members() const;
+  /// Throws the job's error if it has failed. Cheap: for loops of your own that call nothing else
+  /// of dtrain for long.
+  void check() const;
   std::uint64_t membership_epoch() const;
 
   /// Waits until every living worker has called it with the same name. Workers only.
@@ -80,6 +83,7 @@ class DTRAIN_EXPORT Cluster {
   void abort(const Error& error);
 
   class Impl;
+  explicit Cluster(std::unique_ptr<Impl> impl);
   Impl& impl() const { return *impl_; }
 
  private:

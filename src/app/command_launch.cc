@@ -71,7 +71,7 @@ int run_launch(const LaunchOptions& options) {
   }
   return run_kept([&](int liveness_fd, const sigset_t& mask) {
     try {
-      return Launcher(grace, liveness_fd, mask).run(plan, spec.chief());
+      return Launcher(grace, options.memory, liveness_fd, mask).run(plan, spec.chief());
     } catch (const Error& error) {
       return report(error);
     }

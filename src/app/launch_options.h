@@ -13,6 +13,7 @@ struct LaunchOptions {
   bool evaluator = false;
   int threads_per_process = 0;  ///< 0 splits the cores that this process may use.
   double grace_s = 15.0;
+  bool memory = false;               ///< Say at the end how much memory each process took.
   bool generic_ps = false;           ///< Servers run `dtrain ps` and not the program.
   std::vector<std::string> command;  ///< The program and its arguments.
 };

@@ -23,6 +23,8 @@ namespace {
 // What processes that outlive their member may still write before they are killed.
 constexpr std::chrono::seconds kLastWords{1};
 constexpr std::size_t kReadBytesMax = 1 << 20;
+// Reading a process's memory map stops it for a fraction of a millisecond.
+constexpr std::chrono::milliseconds kMemoryInterval{250};
 
 base::TimePoint now() { return std::chrono::steady_clock::now(); }
 
@@ -44,8 +46,10 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
 
 }  // namespace
 
-Launcher::Launcher(base::Duration grace, int liveness_fd, const sigset_t& child_mask)
+Launcher::Launcher(base::Duration grace, bool report_memory, int liveness_fd,
+                   const sigset_t& child_mask)
     : grace_(grace),
+      report_memory_(report_memory),
       liveness_fd_(liveness_fd),
       child_mask_(child_mask),
       signal_fd_(-1),
@@ -65,8 +69,10 @@ Launcher::~Launcher() {
 int Launcher::run(const std::vector<LaunchTask>& plan, Task chief) {
   start(plan);
   policy_ = std::make_unique<LaunchPolicy>(members_, chief, grace_);
+  if (report_memory_) memory_ = std::make_unique<MemoryWatch>(members_, kMemoryInterval);
   while (!policy_->done() && !abandoned_) {
-    step(policy_->next_time());
+    if (memory_) memory_->on_time(now());
+    step(memory_ ? std::min(policy_->next_time(), memory_->next_time()) : policy_->next_time());
     act(policy_->on_time(now()));
   }
   finish();
@@ -197,6 +203,10 @@ void Launcher::finish() {
     stream->splitter.finish();
   }
   if (const std::string summary = policy_->summary(); !summary.empty()) say(summary);
+  if (memory_) {
+    say("largest memory (Pss) of each process:");
+    for (const std::string& line : memory_->report()) say("  " + line);
+  }
   if (out_.is_closed()) say("standard output was closed; what was written after that is lost");
   drain_output();
 }

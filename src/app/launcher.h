@@ -9,6 +9,7 @@
 #include "app/launch_plan.h"
 #include "app/launch_policy.h"
 #include "app/line_splitter.h"
+#include "app/memory_watch.h"
 #include "app/output_queue.h"
 
 namespace dtrain::inline v0::app {
@@ -19,7 +20,8 @@ namespace dtrain::inline v0::app {
 class Launcher {
  public:
   /// `liveness_fd` is readable (end of file) when nobody waits for the result any more.
-  Launcher(base::Duration grace, int liveness_fd, const sigset_t& child_mask);
+  /// `report_memory`: says at the end how much each process took at most.
+  Launcher(base::Duration grace, bool report_memory, int liveness_fd, const sigset_t& child_mask);
   ~Launcher();
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
@@ -51,6 +53,7 @@ class Launcher {
   bool any_stream_open() const;
 
   base::Duration grace_;
+  bool report_memory_;
   int liveness_fd_;
   sigset_t child_mask_;
   int signal_fd_;
@@ -59,8 +62,9 @@ class Launcher {
   std::vector<LaunchMember> members_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::unique_ptr<LaunchPolicy> policy_;
-  bool abandoned_ = false;  // nobody waits for the result
-  bool hurried_ = false;    // the user asked twice: do not wait for a reader of the output
+  std::unique_ptr<MemoryWatch> memory_;  // null unless asked for
+  bool abandoned_ = false;               // nobody waits for the result
+  bool hurried_ = false;  // the user asked twice: do not wait for a reader of the output
 };
 
 }  // namespace dtrain::inline v0::app

@@ -56,6 +56,8 @@ CLI::App* add_launch(CLI::App& app, LaunchOptions& options) {
                    "Seconds in which the others may end by themselves when the job is over "
                    "(default 15)")
       ->check(CLI::Range(0.0, 86'400.0));
+  launch->add_flag("--memory", options.memory,
+                   "Say at the end how much memory (Pss) each process took at most");
   launch->add_flag("--generic-ps", options.generic_ps,
                    "Servers run `dtrain ps` and not the program");
   launch->allow_extras();

@@ -12,6 +12,8 @@ Cluster::Cluster(ClusterSpec spec, ClusterOptions options)
   impl_->join();
 }
 
+Cluster::Cluster(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
 Cluster::~Cluster() {
   if (!impl_ || impl_->left()) return;
   try {
@@ -26,6 +28,11 @@ Cluster& Cluster::operator=(Cluster&&) noexcept = default;
 
 const ClusterSpec& Cluster::spec() const { return impl_->spec(); }
 const ClusterOptions& Cluster::options() const { return impl_->options(); }
+
+void Cluster::check() const {
+  const cluster::View view = impl_->view();
+  if (view.failure) throw *view.failure;
+}
 
 std::vector<MemberStatus> Cluster::members() const {
   std::vector<MemberStatus> members;

@@ -38,7 +38,7 @@ void check_positive(const char* field, std::chrono::milliseconds value) {
               "Give a time above 0");
 }
 
-void check(const ClusterOptions& options) {
+void validate(const ClusterOptions& options) {
   check_positive("join_timeout", options.join_timeout);
   check_positive("heartbeat_interval", options.heartbeat_interval);
   check_positive("peer_timeout", options.peer_timeout);
@@ -93,7 +93,7 @@ cluster::Timing timing_of(const ClusterOptions& options) {
 
 Cluster::Impl::Impl(ClusterSpec spec, ClusterOptions options)
     : spec_(std::move(spec)), options_(std::move(options)), logger_(options_.log) {
-  check(options_);
+  validate(options_);
   transport_ = choose_transport(options_);
   if (spec_.is_local()) return;
   transport::EndpointOptions endpoint;

@@ -174,6 +174,14 @@ base::TimePoint Member::on_timer(base::TimePoint now) {
     send_gather(key, round);
   }
   const base::Duration silent = now - last_heard_;
+  if (heard_ && joining && silent >= timing_.peer_timeout) {
+    // It may come back, as another process; until then it is the chief that is missing.
+    heard_ = false;
+    publish([&](View& view) {
+      const int chief = find_member(view.members, to_proto(chief_.task));
+      if (chief >= 0) view.members[static_cast<std::size_t>(chief)].state = State::kJoining;
+    });
+  }
   const bool watched = heard_ && view_on_io().phase == Phase::kRunning;
   if (watched && silent >= timing_.peer_timeout) {
     fail_here(Error(ErrorCode::kUnavailable,

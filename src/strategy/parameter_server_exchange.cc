@@ -72,10 +72,7 @@ class ParameterServerExchange final : public Exchange {
     return cluster_.all_gather(name, bytes);
   }
 
-  void check() const override {
-    const cluster::View view = cluster_.impl().view();
-    if (view.failure) throw *view.failure;
-  }
+  void check() const override { cluster_.check(); }
 
  private:
   Cluster& cluster_;

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
 
 #include "base/strings.h"
@@ -71,6 +72,45 @@ int run_joined(Cluster& cluster, const std::function<void(Cluster&)>& train) {
   }
 }
 
+/// Hands signals to a cluster for as long as it lives.
+class Listening {
+ public:
+  Listening(strategy::SignalWatch& signals, Cluster& cluster) : signals_(signals) {
+    if (cluster.spec().is_local()) return;
+    signals_.set_listener([&cluster](int signal) {
+      const char* name = signal == SIGINT ? "SIGINT" : "SIGTERM";
+      cluster.impl().leave(
+          Error(ErrorCode::kAborted, base::str_cat(to_string(cluster.task()), " received ", name)),
+          false);
+    });
+  }
+  ~Listening() { signals_.set_listener({}); }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+ private:
+  strategy::SignalWatch& signals_;
+};
+
+int join_and_run(const ClusterSpec& spec, const ClusterOptions& options,
+                 strategy::SignalWatch& signals, const std::function<void(Cluster&)>& train) {
+  const std::string who = to_string(spec.self());
+  try {
+    Cluster cluster(std::make_unique<Cluster::Impl>(spec, options));
+    // From the rendezvous on, so that who waits there is told too.
+    const Listening listening(signals, cluster);
+    cluster.impl().join();
+    return run_joined(cluster, train);
+  } catch (const Error& error) {
+    report(who, error.what());
+    const int code = exit_code(error);
+    return code == kExitFailure ? kExitConfiguration : code;
+  } catch (const std::exception& error) {
+    report(who, error.what());
+    return kExitFailure;
+  }
+}
+
 }  // namespace
 
 int run(int /*argc*/, char** /*argv*/, const std::function<void(Cluster&)>& train,
@@ -82,29 +122,9 @@ int run(int /*argc*/, char** /*argv*/, const std::function<void(Cluster&)>& trai
     report("configuration", error.what());
     return kExitConfiguration;
   }
-  const std::string who = to_string(spec.self());
-  try {
-    strategy::SignalWatch signals(options.reconnect_timeout + kSignalGrace);
-    Cluster cluster(spec, options);
-    if (!spec.is_local()) {
-      signals.set_listener([&](int signal) {
-        cluster.impl().leave(
-            Error(ErrorCode::kAborted,
-                  base::str_cat(who, " received ", signal == SIGINT ? "SIGINT" : "SIGTERM")),
-            false);
-      });
-    }
-    const int code = run_joined(cluster, train);
-    signals.set_listener({});
-    return signals.received() != 0 ? 128 + signals.received() : code;
-  } catch (const Error& error) {
-    report(who, error.what());
-    const int code = exit_code(error);
-    return code == kExitFailure ? kExitConfiguration : code;
-  } catch (const std::exception& error) {
-    report(who, error.what());
-    return kExitFailure;
-  }
+  strategy::SignalWatch signals(options.reconnect_timeout + kSignalGrace);
+  const int code = join_and_run(spec, options, signals, train);
+  return signals.received() != 0 ? 128 + signals.received() : code;
 }
 
 }  // namespace dtrain::inline v0
