@@ -109,7 +109,11 @@ base::Status Client::admit(const ServerLink& server) const {
   return {};
 }
 
-PushTicket Client::push(PushRequest request) {
+PushTicket Client::push(PushRequest request) { return start_push(std::move(request), Freeze::kNo); }
+
+PushTicket Client::freeze(Freeze freeze) { return start_push({}, freeze); }
+
+PushTicket Client::start_push(PushRequest request, Freeze freeze) {
   PushTicket ticket;
   auto operation = std::make_shared<Operation>();
   operation->done = ticket.done;
@@ -125,6 +129,9 @@ PushTicket Client::push(PushRequest request) {
   operation->targets = std::move(request.targets);
   operation->weight = request.weight;
   operation->assign = request.assign;
+  operation->slot = request.slot;
+  operation->step = request.step;
+  operation->freeze = freeze;
   operation->number = ++last_operation_;
   operation->started = endpoint_.now();
   const bool fused = !operation->targets.empty();
@@ -148,6 +155,15 @@ PushTicket Client::push(PushRequest request) {
 }
 
 base::Completion<std::uint64_t> Client::pull(std::vector<Target> targets) {
+  return start_pull(std::move(targets), 0);
+}
+
+base::Completion<std::uint64_t> Client::pull_frozen(std::vector<Target> targets, int part) {
+  return start_pull(std::move(targets), static_cast<std::uint32_t>(part) + 1);
+}
+
+base::Completion<std::uint64_t> Client::start_pull(std::vector<Target> targets,
+                                                   std::uint32_t frozen) {
   auto operation = std::make_shared<Operation>();
   for (const ServerLink& server : servers_) {
     if (const base::Status status = admit(server)) {
@@ -164,6 +180,7 @@ base::Completion<std::uint64_t> Client::pull(std::vector<Target> targets) {
     ServerLink::Pull pull{
         .operation = operation, .id = ++last_pull_id_, .ranges = clip(runs, server.slice)};
     pull.chunks = cut_into_chunks(pull.ranges, table_.chunk_elements);
+    pull.frozen = frozen;
     server.pulls.push_back(std::move(pull));
     work_added(server);
     start(server);
@@ -184,11 +201,21 @@ void Client::start(ServerLink& server) {
   if (!behind) ask(server, pull);
 }
 
+pb::Begin::Kind Client::kind_of(const Operation& operation) {
+  if (operation.freeze == Freeze::kFreeze) return pb::Begin::FREEZE;
+  if (operation.freeze == Freeze::kThaw) return pb::Begin::THAW;
+  return operation.assign ? pb::Begin::ASSIGN : pb::Begin::PUSH;
+}
+
 pb::Request Client::begin_request(const ServerLink::Push& push) {
   pb::Request request;
   pb::Begin& message = *request.mutable_begin();
   message.set_sequence(push.sequence);
-  message.set_kind(push.operation->assign ? pb::Begin::ASSIGN : pb::Begin::PUSH);
+  message.set_kind(kind_of(*push.operation));
+  if (push.operation->slot > 0) {
+    message.mutable_restored()->set_slot(static_cast<std::uint32_t>(push.operation->slot));
+  }
+  if (push.operation->step) message.mutable_restored()->set_step(*push.operation->step);
   message.set_weight(push.operation->weight);
   message.set_pull_id(push.pull_id);
   add_ranges(push.ranges, message);
@@ -247,6 +274,7 @@ void Client::ask(ServerLink& server, ServerLink::Pull& pull) {
   message.set_version_min(pull.version_min);
   message.set_next_chunk(pull.received);
   message.set_version(pull.version);
+  message.set_frozen(pull.frozen);
   add_ranges(pull.ranges, message);
   send(server, request);
 }

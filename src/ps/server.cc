@@ -40,20 +40,31 @@ void Server::advance() {
 
 void Server::apply_assignments() {
   for (Session* session : by_rank_) {
-    if (!session || !session->active() || session->kind != pb::Begin::ASSIGN) continue;
+    if (!session || !session->active() || session->kind == pb::Begin::PUSH) continue;
     if (shard_->updating()) continue;  // its turn comes when the asynchronous push is whole
-    while (!session->stash.empty()) {
-      shard_->assign(session->chunks[session->applied], as_floats(session->stash.front()));
-      session->stash.pop_front();
-      ++session->applied;
+    if (session->kind == pb::Begin::ASSIGN) {
+      apply_assignment(*session);
+      continue;
     }
-    if (session->applied == session->chunk_count()) {
-      initialized_ = true;
-      complete(*session);
-    } else {
-      grant(*session, session->chunk_count());
-    }
+    frozen_.reset();
+    if (session->kind == pb::Begin::FREEZE) frozen_ = shard_->freeze();
+    complete(*session);
   }
+}
+
+void Server::apply_assignment(Session& session) {
+  while (!session.stash.empty()) {
+    shard_->assign(session.chunks[session.applied], as_floats(session.stash.front()), session.slot);
+    session.stash.pop_front();
+    ++session.applied;
+  }
+  if (session.applied < session.chunk_count()) {
+    grant(session, session.chunk_count());
+    return;
+  }
+  initialized_ = true;
+  if (session.step) shard_->restore_step(*session.step);
+  complete(session);
 }
 
 void Server::advance_synchronous() {
@@ -151,6 +162,7 @@ void Server::complete(Session& session) {
 }
 
 bool Server::pull_ready(const Session::ParkedPull& pull) const {
+  if (pull.frozen > 0) return true;
   return initialized_ && !shard_->updating() && shard_->version() >= pull.version_min;
 }
 
@@ -178,7 +190,10 @@ std::vector<int> Server::ranks_missing() const {
 }
 
 void Server::worker_left(std::uint64_t incarnation) {
-  if (Session* session = session_of(incarnation)) session->left = true;
+  if (Session* session = session_of(incarnation)) {
+    session->left = true;
+    if (session->rank == 0) frozen_.reset();
+  }
   fail_steps_of_the_left();
 }
 
@@ -210,6 +225,7 @@ void Server::worker_lost(std::uint64_t incarnation) {
                     session->sequence, ": ", session->applied, " of ", session->chunk_count(),
                     " chunks of it are applied and stay");
   }
+  if (session->rank == 0) frozen_.reset();
   by_rank_[static_cast<std::size_t>(session->rank)] = nullptr;
   sessions_.erase(incarnation);
   std::erase(turns_, incarnation);

@@ -50,6 +50,8 @@ struct Session {
   std::vector<Range> chunks;
   std::uint64_t weight = 0;
   std::uint64_t pull_id = 0;
+  int slot = 0;                        ///< Of an ASSIGN: what it brings back.
+  std::optional<std::uint64_t> step;   ///< The same.
   std::uint32_t received = 0;          ///< Chunks that have arrived.
   std::uint32_t applied = 0;           ///< Of those, chunks that are in the sum or the values.
   std::uint32_t credit = 0;            ///< Chunks that it has been told it may send.
@@ -61,6 +63,7 @@ struct Session {
     std::vector<Range> chunks;
     std::uint32_t next_chunk = 0;
     std::uint64_t version = 0;
+    std::uint32_t frozen = 0;
   };
   std::optional<ParkedPull> pull;  ///< Waits for its version.
   std::uint64_t pull_seen = 0;     ///< The highest id: ids rise.
@@ -98,6 +101,8 @@ class Server final : public transport::Handler {
   const ServerStats& stats() const { return stats_; }
   /// Null before the first declaration.
   const Shard* shard() const { return shard_.get(); }
+  /// Whether a copy for a checkpoint is kept.
+  bool frozen() const { return frozen_.has_value(); }
 
  private:
   // server_sessions.cc: requests in, replies out.
@@ -105,6 +110,7 @@ class Server final : public transport::Handler {
   base::Status check_declare(const pb::Declare& declare, std::uint64_t sender);
   void on_begin(Session& session, const pb::Begin& begin, std::vector<transport::Frame> payload);
   base::Status open_operation(Session& session, const pb::Begin& begin);
+  base::Status check_restored(const pb::Begin& begin) const;
   void on_chunk(Session& session, const pb::Chunk& chunk, std::vector<transport::Frame> payload);
   base::Status take_chunk(Session& session, transport::Frame frame);
   void on_pull(Session& session, const pb::Pull& pull);
@@ -118,6 +124,7 @@ class Server final : public transport::Handler {
   // server.cc: whose turn it is.
   void advance();
   void apply_assignments();
+  void apply_assignment(Session& session);
   void advance_synchronous();
   void advance_asynchronous();
   void grant(Session& session, std::uint32_t chunks_max);
@@ -137,6 +144,7 @@ class Server final : public transport::Handler {
   pb::Table declared_;
   std::unique_ptr<Shard> shard_;
   bool initialized_ = false;                   ///< Rank 0 has assigned the first values.
+  std::optional<Frozen> frozen_;               ///< For the checkpoint that rank 0 is taking.
   std::map<std::uint64_t, Session> sessions_;  ///< By incarnation.
   std::vector<Session*> by_rank_;
   std::deque<std::uint64_t> turns_;  ///< Asynchronous: incarnations with a push, first come first.

@@ -10,6 +10,8 @@ namespace dtrain::inline v0::ps {
 namespace {
 
 constexpr std::size_t kRangesMax = 1 << 20;
+/// Steps go on counting from what is restored.
+constexpr std::uint64_t kStepMax = std::uint64_t{1} << 62;
 
 /// Frames can start anywhere in a receive buffer; arithmetic wants floats on their boundary.
 transport::Frame aligned(transport::Frame frame) {
@@ -165,18 +167,38 @@ void Server::on_begin(Session& session, const pb::Begin& begin,
   fail_steps_of_the_left();
 }
 
+base::Status Server::check_restored(const pb::Begin& begin) const {
+  switch (begin.kind()) {
+    case pb::Begin::PUSH:
+      return {};
+    case pb::Begin::FREEZE:
+    case pb::Begin::THAW:
+      if (begin.ranges_size() == 0 && begin.pull_id() == 0) return {};
+      return protocol_error("an operation without values names some");
+    case pb::Begin::ASSIGN:
+      break;
+    default:
+      return protocol_error("an operation of unknown kind");
+  }
+  const pb::Restored& restored = begin.restored();
+  const auto slots = static_cast<std::uint32_t>(compute::slot_count(table_->optimizer));
+  if (restored.slot() > slots) {
+    return protocol_error(base::str_cat("an assignment to slot ", restored.slot(), " of ", slots));
+  }
+  if (restored.step() > kStepMax) return protocol_error("a step that cannot be");
+  return {};
+}
+
 base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   if (static_cast<std::size_t>(begin.ranges_size()) > kRangesMax) {
     return protocol_error("an operation of too many ranges");
   }
   auto ranges = parse_ranges(begin, shard_->slice());
   if (!ranges.ok()) return ranges.error();
-  if (begin.kind() != pb::Begin::PUSH && begin.kind() != pb::Begin::ASSIGN) {
-    return protocol_error("an operation of unknown kind");
+  if (begin.kind() != pb::Begin::PUSH && session.rank != 0) {
+    return protocol_error("only rank 0 may assign and save values");
   }
-  if (begin.kind() == pb::Begin::ASSIGN && session.rank != 0) {
-    return protocol_error("only rank 0 may assign values");
-  }
+  if (const base::Status status = check_restored(begin)) return status;
   if (begin.kind() == pb::Begin::PUSH && !initialized_) {
     return Error(ErrorCode::kFailedPrecondition,
                  "a push came before the variables have their first values",
@@ -202,6 +224,9 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   session.chunks = cut_into_chunks(session.ranges, table_->chunk_elements);
   if (empty) session.chunks.clear();
   session.pull_id = begin.pull_id();
+  session.slot = static_cast<int>(begin.restored().slot());
+  session.step.reset();
+  if (begin.restored().has_step()) session.step = begin.restored().step();
   session.received = session.applied = 0;
   session.credit = count_eager(session.chunks, eager_bytes_per_worker());
   session.stash.clear();
@@ -253,12 +278,20 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
     fail(session.link, ranges.error());
     return;
   }
+  // A late duplicate of a pull that was answered before the copy went.
+  if (pull.frozen() > 0 && (session.rank != 0 || !frozen_)) return;
+  if (pull.frozen() > 0 && pull.frozen() > frozen_->parts.size()) {
+    fail(session.link, protocol_error(base::str_cat("a pull of part ", pull.frozen(), " of ",
+                                                    frozen_->parts.size())));
+    return;
+  }
   session.pull =
       Session::ParkedPull{.id = pull.id(),
                           .version_min = pull.version_min(),
                           .chunks = cut_into_chunks(ranges.value(), table_->chunk_elements),
                           .next_chunk = pull.next_chunk(),
-                          .version = pull.version()};
+                          .version = pull.version(),
+                          .frozen = pull.frozen()};
   if (pull_ready(*session.pull)) {
     serve_pull(session);
     return;
@@ -273,7 +306,9 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
 
 void Server::serve_pull(Session& session) {
   const Session::ParkedPull pull = *std::exchange(session.pull, std::nullopt);
-  const Snapshot snapshot = shard_->snapshot();
+  const Snapshot snapshot = pull.frozen > 0
+                                ? Snapshot{frozen_->parts[pull.frozen - 1], frozen_->version}
+                                : shard_->snapshot();
   pb::Reply reply;
   pb::Values& values = *reply.mutable_values();
   values.set_id(pull.id);

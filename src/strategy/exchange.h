@@ -6,10 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/tensor_io.h"
 #include "dtrain/cluster.h"
 #include "dtrain/optimizer.h"
 #include "dtrain/strategy.h"
 #include "model/network.h"
+#include "observe/log.h"
 #include "tensor/arena.h"
 
 namespace dtrain::inline v0::strategy {
@@ -38,6 +40,15 @@ class Exchange {
   virtual void refresh() = 0;
   /// Each worker's bytes by rank; empty for workers that were lost.
   virtual std::vector<std::string> all_gather(std::string_view name, std::string_view bytes) = 0;
+  /// Rank 0 alone, between two steps. Streams all that start() and step() have made, values and
+  /// optimizer state, into a checkpoint, in pieces: each part as it was at one version. Tables of
+  /// rows belong to it too.
+  virtual void save(checkpoint::Writer& writer) = 0;
+  /// Rank 0 alone, while the others wait; they refresh() before they go on. Throws what
+  /// check_arenas() does before anything is changed. The number of servers and workers may differ
+  /// from what it was when the checkpoint was saved.
+  virtual void restore(const checkpoint::Reader& reader) = 0;
+  virtual const observe::Logger& logger() const = 0;
   /// Throws when the job has failed or this process is told to end.
   virtual void check() const = 0;
 };
