@@ -84,11 +84,7 @@ std::vector<std::string> Directory::kept() const {
     return names;
   }
   names = decode_state(*state, state_path);
-  std::erase_if(names, [&](const std::string& name) {
-    if (contains(present, name)) return false;
-    logger_.warning("\"", path_of(name), "\" is gone, although \"", state_path, "\" lists it");
-    return true;
-  });
+  std::erase_if(names, [&](const std::string& name) { return !contains(present, name); });
   return names;
 }
 
@@ -118,9 +114,14 @@ std::string Directory::save(std::int64_t step, int max_to_keep,
   const std::string name = checkpoint_name(step);
   const std::string path = path_of(name);
   const std::string temporary = base::str_cat(path, kTemporarySuffix);
-  const auto writer = make_file_writer(files_, temporary);
-  write(*writer);
-  writer->finish();
+  try {
+    const auto writer = make_file_writer(files_, temporary);
+    write(*writer);
+    writer->finish();
+  } catch (const Error&) {
+    remove_if_possible(temporary);  // a full disk gets its room back
+    throw;
+  }
   std::vector<std::string> names = kept();
   files_.rename(temporary, path);
   files_.sync_folder(path_);
@@ -133,6 +134,14 @@ std::string Directory::save(std::int64_t step, int max_to_keep,
   write_state(names);
   for (const std::string& forgotten : old) files_.remove(path_of(forgotten));
   return path;
+}
+
+void Directory::remove_if_possible(const std::string& path) {
+  try {
+    files_.remove(path);
+  } catch (const Error& error) {
+    logger_.warning(error.what());
+  }
 }
 
 void Directory::write_state(const std::vector<std::string>& names) {

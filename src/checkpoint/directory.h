@@ -41,6 +41,7 @@ class Directory {
   /// The checkpoints that count, oldest first.
   std::vector<std::string> kept() const;
   std::vector<std::string> list() const;
+  void remove_if_possible(const std::string& path);
   void write_state(const std::vector<std::string>& names);
 
   FileSystem& files_;

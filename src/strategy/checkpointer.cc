@@ -1,6 +1,6 @@
 #include "strategy/checkpointer.h"
 
-#include <iomanip>
+#include <cstdio>
 
 #include "base/strings.h"
 #include "strategy/model_impl.h"
@@ -19,6 +19,13 @@ Checkpointer::Checkpointer(Model::Impl& model, const FitOptions& options,
   if (!is_chief()) return;
   directory_.emplace(*files_, options.checkpoint_dir, exchange_.logger());
   directory_->prepare();
+}
+
+std::string Checkpointer::seconds_since(base::TimePoint start) const {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.3f",
+                std::chrono::duration<double>(clock_.now() - start).count());
+  return text;
 }
 
 TrainState Checkpointer::resume() {
@@ -45,10 +52,11 @@ TrainState Checkpointer::restore(const std::string& path) {
   reader->verify();  // nothing is changed by a damaged file
   const TrainState state = restore_train_state(*reader, data_, exchange_.logger());
   exchange_.restore(*reader);
-  exchange_.logger().info("resumes from \"", path, "\": ", state.steps, " steps are done, ",
-                          state.epoch, " epochs and ", state.step_in_epoch,
-                          " steps of the next; read in ", base::seconds(clock_.now() - start),
-                          " s");
+  exchange_.logger().info("resumes from \"", path, "\", read in ", seconds_since(start),
+                          " s: ", state.steps, " steps are done; epoch ", state.epoch + 1,
+                          state.stopped
+                              ? " does not come, because on_epoch_end ended the training"
+                              : base::str_cat(" goes on after step ", state.step_in_epoch));
   return state;
 }
 
@@ -93,11 +101,8 @@ void Checkpointer::save(const TrainState& state) {
       });
   saved_at_ = clock_.now();
   saved_ = state;
-  const std::uint64_t bytes = files_->open(path)->size();
-  const auto took = std::chrono::duration<double>(saved_at_ - start).count();
-  exchange_.logger().info("saved \"", path, "\": ", static_cast<double>(bytes / 10'000) / 100,
-                          " MB in ", std::fixed, std::setprecision(3), took,
-                          " s, during which training waited");
+  exchange_.logger().info("saved \"", path, "\", ", (files_->open(path)->size() + 999) / 1000,
+                          " kB; training waited ", seconds_since(start), " s for it");
 }
 
 }  // namespace dtrain::inline v0::strategy

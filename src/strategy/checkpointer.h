@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/clock.h"
 #include "checkpoint/directory.h"
@@ -32,6 +33,7 @@ class Checkpointer {
  private:
   bool is_chief() const { return exchange_.rank() == 0; }
   bool is_due() const;
+  std::string seconds_since(base::TimePoint start) const;
   TrainState restore(const std::string& path);
   void save(const TrainState& state);
 

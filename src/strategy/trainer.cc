@@ -68,6 +68,10 @@ History Trainer::run() {
   const base::SteadyClock clock;
   const base::TimePoint start = clock.now();
   if (checkpointer_) state_ = checkpointer_->resume();
+  if (done() && model_.exchange().rank() == 0) {
+    model_.exchange().logger().info("fit() has nothing left to do: ", state_.steps, " steps and ",
+                                    state_.epoch, " epochs are done");
+  }
   History history;
   while (!done()) {
     const auto epoch = static_cast<int>(state_.epoch);

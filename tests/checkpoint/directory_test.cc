@@ -148,6 +148,15 @@ TEST(Directory, PowerLostAtAnyCallLeavesAWholeNewest) {
   at_every_call(Fault::kCrash, true, expect_whole_and_clean);
 }
 
+TEST(Directory, ASaveThatFailsGivesItsRoomBack) {
+  SimFileSystem files;
+  prepare_with(files, {10});
+  files.set_fault(Fault::kError, 1);
+  EXPECT_THROW(save(files, 20), Error);
+  files.restart();
+  EXPECT_EQ(files.list("ckpt"), (std::vector<std::string>{"checkpoint", "ckpt-10"}));
+}
+
 TEST(Directory, AnErrorOfAnyCallLeavesAWholeNewest) {
   at_every_call(Fault::kError, false, expect_whole_and_clean);
 }

@@ -101,7 +101,7 @@ void SimFileSystem::rename(const std::string& from, const std::string& to) {
 
 void SimFileSystem::remove(const std::string& path) {
   enter_whole(path);
-  names_.erase(names_.find(path));
+  if (names_.erase(path) == 0) throw Error(ErrorCode::kNotFound, "\"" + path + "\" is not there");
 }
 
 std::vector<std::string> SimFileSystem::list(const std::string& folder) {
