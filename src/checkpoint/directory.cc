@@ -153,7 +153,7 @@ void Directory::write_state(const std::vector<std::string>& names) {
 }
 
 std::unique_ptr<Reader> open_checkpoint(FileSystem& files, const std::string& path) {
-  return make_file_reader(files, path);
+  return make_file_reader(files.open(path), path);
 }
 
 }  // namespace dtrain::inline v0::checkpoint

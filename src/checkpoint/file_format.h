@@ -54,6 +54,6 @@ std::vector<IndexEntry> decode_index(std::string_view bytes, std::uint64_t data_
 
 /// The format's writer and reader. Names of tensors are not empty and at most kNameBytesMax long.
 std::unique_ptr<Writer> make_file_writer(FileSystem& files, const std::string& path);
-std::unique_ptr<Reader> make_file_reader(FileSystem& files, const std::string& path);
+std::unique_ptr<Reader> make_file_reader(std::unique_ptr<InputFile> file, const std::string& path);
 
 }  // namespace dtrain::inline v0::checkpoint

@@ -132,8 +132,8 @@ class FileReader final : public Reader {
 
 }  // namespace
 
-std::unique_ptr<Reader> make_file_reader(FileSystem& files, const std::string& path) {
-  return std::make_unique<FileReader>(files.open(path), path);
+std::unique_ptr<Reader> make_file_reader(std::unique_ptr<InputFile> file, const std::string& path) {
+  return std::make_unique<FileReader>(std::move(file), path);
 }
 
 }  // namespace dtrain::inline v0::checkpoint

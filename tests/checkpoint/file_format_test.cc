@@ -60,7 +60,7 @@ TEST(FileFormat, ASmallFileHasTheBytesThatTheDocumentSays) {
                   "0002000000000000002dd1c9af01000000740400000000000000000002000000"
                   "00000000c2d99df51a000000000000004e00000000000000b97d9a8ed040ca7b"
                   "4454524e43454e44"));
-  const auto reader = make_file_reader(files, kPath);
+  const auto reader = make_file_reader(files.open(kPath), kPath);
   EXPECT_EQ(reader->tensors(),
             (std::vector<TensorInfo>{{"t", DType::kText, {}}, {"w", DType::kInt32, {2, 1}}}));
   EXPECT_EQ(reader->read_text("t"), "hi");
@@ -76,7 +76,7 @@ TEST(FileFormat, EveryFlippedBitIsFound) {
   for (std::size_t i = 0; i < good.size() * 8; ++i) {
     files.bytes(kPath) = good;
     files.bytes(kPath)[i / 8] = static_cast<char>(good[i / 8] ^ (1 << (i % 8)));
-    const Error error = error_of([&] { make_file_reader(files, kPath)->verify(); });
+    const Error error = error_of([&] { make_file_reader(files.open(kPath), kPath)->verify(); });
     ASSERT_EQ(error.code(), ErrorCode::kDataLoss) << "bit " << i << ": " << error.what();
     ASSERT_TRUE(contains(error, kPath)) << error.what();
   }
@@ -88,18 +88,19 @@ TEST(FileFormat, EveryTruncationIsFound) {
   const std::string good = files.bytes(kPath);
   for (std::size_t size = 0; size < good.size(); ++size) {
     files.bytes(kPath) = good.substr(0, size);
-    const Error error = error_of([&] { make_file_reader(files, kPath); });
+    const Error error = error_of([&] { make_file_reader(files.open(kPath), kPath); });
     ASSERT_EQ(error.code(), ErrorCode::kDataLoss) << size << " bytes: " << error.what();
   }
   files.bytes(kPath) = good + "x";
-  EXPECT_EQ(error_of([&] { make_file_reader(files, kPath); }).code(), ErrorCode::kDataLoss);
+  EXPECT_EQ(error_of([&] { make_file_reader(files.open(kPath), kPath); }).code(),
+            ErrorCode::kDataLoss);
 }
 
 TEST(FileFormat, DamageIsNamedByTensorAndPlace) {
   SimFileSystem files;
   write_small(files);
   files.bytes(kPath)[kHeaderBytes] ^= 1;
-  const auto reader = make_file_reader(files, kPath);
+  const auto reader = make_file_reader(files.open(kPath), kPath);
   EXPECT_EQ(reader->read_text("t"), "hi") << "other tensors are whole";
   const Error error = error_of([&] { reader->verify(); });
   EXPECT_TRUE(contains(error, "\"w\" in \"some/ckpt-1\" is damaged at bytes 16 to 24"))
@@ -112,7 +113,8 @@ TEST(FileFormat, AWriterThatWasNotFinishedLeavesNoCheckpoint) {
   SimFileSystem files;
   const auto writer = make_file_writer(files, kPath);
   write_integer(*writer, "a", 1);
-  EXPECT_EQ(error_of([&] { make_file_reader(files, kPath); }).code(), ErrorCode::kDataLoss);
+  EXPECT_EQ(error_of([&] { make_file_reader(files.open(kPath), kPath); }).code(),
+            ErrorCode::kDataLoss);
 }
 
 TEST(FileFormat, ALaterVersionIsNotCalledDamage) {
@@ -122,7 +124,8 @@ TEST(FileFormat, ALaterVersionIsNotCalledDamage) {
   const std::string index = encode_index({});
   files.create(kPath);
   files.bytes(kPath) = header + index + encode_footer(header, index, kHeaderBytes);
-  EXPECT_EQ(error_of([&] { make_file_reader(files, kPath); }).code(), ErrorCode::kUnimplemented);
+  EXPECT_EQ(error_of([&] { make_file_reader(files.open(kPath), kPath); }).code(),
+            ErrorCode::kUnimplemented);
 }
 
 TEST(FileFormat, LargeTensorsComeBackInAnyPieces) {
@@ -146,7 +149,7 @@ TEST(FileFormat, LargeTensorsComeBackInAnyPieces) {
     }
   }
   writer->finish();
-  const auto reader = make_file_reader(files, kPath);
+  const auto reader = make_file_reader(files.open(kPath), kPath);
   reader->verify();
   EXPECT_EQ(read_integer(*reader, "before"), 7);
   for (int i = 0; i < 20; ++i) {
@@ -168,7 +171,7 @@ TEST(FileFormat, EmptyTensorsAndTextsAreTensors) {
   writer->add({"none", DType::kFloat32, {4, 0}}, {0, 0});
   write_text(*writer, "text", "");
   writer->finish();
-  const auto reader = make_file_reader(files, kPath);
+  const auto reader = make_file_reader(files.open(kPath), kPath);
   reader->verify();
   EXPECT_EQ(reader->find("none")->shape, (Shape{4, 0}));
   EXPECT_EQ(reader->read_text("text"), "");
@@ -184,7 +187,7 @@ Error open_with(std::vector<IndexEntry> entries, std::size_t data_bytes) {
   files.create(kPath);
   files.bytes(kPath) = header + std::string(data_bytes, '\0') + index +
                        encode_footer(header, index, header.size() + data_bytes);
-  return error_of([&] { make_file_reader(files, kPath); });
+  return error_of([&] { make_file_reader(files.open(kPath), kPath); });
 }
 
 TEST(FileFormat, AnIndexThatCannotBeTrueIsRefused) {
