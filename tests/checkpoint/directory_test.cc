@@ -7,6 +7,7 @@
 #include "checkpoint/sim_file_system.h"
 #include "checkpoint/state_file.h"
 #include "dtrain/error.h"
+#include "support/seed.h"
 
 namespace dtrain::inline v0::checkpoint {
 namespace {
@@ -100,7 +101,7 @@ TEST(Directory, OtherFilesAreLeftAlone) {
 
 /// Saves step 30 over 10 and 20 with one fault at each call in turn, and hands what is left to
 /// `check`.
-void at_every_call(Fault fault, bool power_fails,
+void at_every_call(Fault fault, std::optional<std::uint64_t> power_seed,
                    const std::function<void(SimFileSystem&)>& check) {
   bool faulted = true;
   for (int call = 0; faulted; ++call) {
@@ -120,8 +121,8 @@ void at_every_call(Fault fault, bool power_fails,
     if (!faulted) {
       ASSERT_GT(call, 10) << "the faults were never reached";
     }
-    if (power_fails) {
-      files.lose_power();
+    if (power_seed) {
+      files.lose_power(*power_seed + static_cast<std::uint64_t>(call));
     } else {
       files.restart();
     }
@@ -141,11 +142,14 @@ void expect_whole_and_clean(SimFileSystem& files) {
 }
 
 TEST(Directory, AProcessKilledAtAnyCallLeavesAWholeNewest) {
-  at_every_call(Fault::kCrash, false, expect_whole_and_clean);
+  at_every_call(Fault::kCrash, {}, expect_whole_and_clean);
 }
 
 TEST(Directory, PowerLostAtAnyCallLeavesAWholeNewest) {
-  at_every_call(Fault::kCrash, true, expect_whole_and_clean);
+  const std::uint64_t seed = support::seed();
+  for (std::uint64_t i = 0; i < 50 && !HasFailure(); ++i) {
+    at_every_call(Fault::kCrash, seed + 1000 * i, expect_whole_and_clean);
+  }
 }
 
 TEST(Directory, ASaveThatFailsGivesItsRoomBack) {
@@ -158,7 +162,7 @@ TEST(Directory, ASaveThatFailsGivesItsRoomBack) {
 }
 
 TEST(Directory, AnErrorOfAnyCallLeavesAWholeNewest) {
-  at_every_call(Fault::kError, false, expect_whole_and_clean);
+  at_every_call(Fault::kError, {}, expect_whole_and_clean);
 }
 
 TEST(Directory, AFirstSaveKilledAtAnyCallLeavesNothingOrItself) {

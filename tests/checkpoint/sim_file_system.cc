@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/philox.h"
 #include "dtrain/error.h"
 
 namespace dtrain::inline v0::checkpoint {
@@ -57,9 +58,22 @@ void SimFileSystem::set_fault(Fault fault, int call) {
   calls_ = 0;
 }
 
-void SimFileSystem::lose_power() {
-  names_ = names_on_disk_;
-  for (auto& [path, node] : names_) node->bytes = node->on_disk;
+void SimFileSystem::lose_power(std::uint64_t seed) {
+  base::PhiloxStream random(seed);
+  Names left = names_on_disk_;
+  for (const auto& [path, node] : names_) {
+    if (left[path] != node && random.below(2) == 0) left[path] = node;
+  }
+  for (const auto& [path, node] : names_on_disk_) {
+    if (!names_.contains(path) && random.below(2) == 0) left.erase(path);
+  }
+  std::erase_if(left, [](const auto& entry) { return entry.second == nullptr; });
+  for (const auto& [path, node] : left) {
+    if (random.below(2) == 0) node->bytes = node->on_disk;
+    node->on_disk = node->bytes;
+  }
+  names_ = left;
+  names_on_disk_ = left;
   restart();
 }
 

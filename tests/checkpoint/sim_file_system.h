@@ -26,8 +26,9 @@ class SimFileSystem final : public FileSystem {
     dead_ = false;
     set_fault(Fault::kNone, 0);
   }
-  /// As restart(), after the machine lost power: only what was brought to the disk is left.
-  void lose_power();
+  /// As restart(), after the machine lost power: what was brought to the disk is left, and of each
+  /// other change of a name or a file it is drawn whether it got there by itself.
+  void lose_power(std::uint64_t seed);
 
   std::unique_ptr<OutputFile> create(const std::string& path) override;
   std::unique_ptr<InputFile> open(const std::string& path) override;
