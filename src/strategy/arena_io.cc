@@ -31,14 +31,6 @@ std::string part_name(const std::string& variable, const Optimizer& optimizer, i
               "checkpoint_dir, or start anew with .checkpoint = {.resume = false}");
 }
 
-/// Calls `piece(begin, count)` for runs that together are the entry.
-template <typename Piece>
-void for_pieces(const tensor::LayoutEntry& entry, const Piece& piece) {
-  for (std::size_t at = entry.offset; at < entry.end(); at += kPieceElements) {
-    piece(at, std::min(kPieceElements, entry.end() - at));
-  }
-}
-
 void check_optimizer(const checkpoint::Reader& reader, const Optimizer& optimizer,
                      const observe::Logger& logger) {
   const std::string ours = to_string(optimizer);
@@ -69,9 +61,11 @@ void save_arenas(checkpoint::Writer& writer, const tensor::Layout& layout,
       const checkpoint::TensorInfo info{part_name(entry.name, optimizer, part),
                                         checkpoint::DType::kFloat32, entry.shape};
       writer.add(info, checkpoint::whole(info));
-      for_pieces(entry, [&](std::size_t begin, std::size_t count) {
-        writer.append(std::as_bytes(read(part, begin, count)));
-      });
+      for (std::size_t at = entry.offset; at < entry.end();) {
+        const std::span<const float> piece = read(part, at, entry.end() - at);
+        writer.append(std::as_bytes(piece));
+        at += piece.size();
+      }
     }
   }
   checkpoint::write_integer(writer, kOptimizerStep, static_cast<std::int64_t>(step));
@@ -109,11 +103,11 @@ std::uint64_t restore_arenas(const checkpoint::Reader& reader, const tensor::Lay
   for (int part = 0; part <= compute::slot_count(optimizer); ++part) {
     for (const tensor::LayoutEntry& entry : layout.entries()) {
       const std::string name = part_name(entry.name, optimizer, part);
-      for_pieces(entry, [&](std::size_t begin, std::size_t count) {
-        buffer.resize(count);
-        reader.read(name, begin - entry.offset, std::as_writable_bytes(std::span(buffer)));
-        write(part, begin, buffer);
-      });
+      for (std::size_t at = entry.offset; at < entry.end(); at += buffer.size()) {
+        buffer.resize(std::min(kPieceElements, entry.end() - at));
+        reader.read(name, at - entry.offset, std::as_writable_bytes(std::span(buffer)));
+        write(part, at, buffer);
+      }
     }
   }
   const std::int64_t step = checkpoint::read_integer(reader, kOptimizerStep);

@@ -20,8 +20,8 @@ constexpr std::size_t kPieceElements = 1 << 20;
 /// from 1.
 std::string slot_tensor_name(const std::string& variable, const Optimizer& optimizer, int slot);
 
-/// Elements [begin, begin + count) of the values (part 0) or of an optimizer slot (part 1, ...), at
-/// most kPieceElements, wherever they lie. They stay until the next call.
+/// Elements of the values (part 0) or of an optimizer slot (part 1, ...) from `begin` on, wherever
+/// they lie: `count` of them, or fewer but not none. They stay until the next call.
 using ReadPart =
     std::function<std::span<const float>(int part, std::size_t begin, std::size_t count)>;
 /// Puts them there. The memory is borrowed until it returns.

@@ -1,7 +1,11 @@
 #include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "base/completion.h"
 #include "base/strings.h"
+#include "compute/optimizer.h"
 #include "dtrain/error.h"
 #include "ps/remote_table.h"
 #include "strategy/arena_io.h"
@@ -9,6 +13,62 @@
 
 namespace dtrain::inline v0::strategy {
 namespace {
+
+/// What the servers keep for a checkpoint, read front to back in pieces that are larger than most
+/// variables; while one is used the next is on its way.
+class FrozenState {
+ public:
+  FrozenState(ps::RemoteTable& table, std::size_t count, int slots)
+      : table_(table), count_(count), slots_(slots) {}
+  ~FrozenState() {
+    if (next_.arrived) next_.arrived->wait_until(base::kForever);  // it writes to our memory
+  }
+  FrozenState(const FrozenState&) = delete;
+  FrozenState& operator=(const FrozenState&) = delete;
+
+  /// As ReadPart.
+  std::span<const float> read(int part, std::size_t begin, std::size_t count) {
+    if (part != current_.part || begin < current_.range.begin || begin >= current_.range.end()) {
+      turn_to(part, begin);
+    }
+    const std::size_t at = begin - current_.range.begin;
+    return std::span(current_.values).subspan(at, std::min(count, current_.range.count - at));
+  }
+
+ private:
+  struct Piece {
+    int part = -1;
+    ps::Range range;
+    std::vector<float> values;
+    std::optional<base::Completion<std::uint64_t>> arrived;
+  };
+
+  void ask(int part, std::size_t begin) {
+    if (next_.arrived) next_.arrived->wait_until(base::kForever);
+    next_.part = part;
+    next_.range = {begin, std::min(kPieceElements, count_ - begin)};
+    next_.values.resize(next_.range.count);
+    next_.arrived = table_.pull_frozen({{next_.range, next_.values.data()}}, part);
+  }
+
+  void turn_to(int part, std::size_t begin) {
+    if (part != next_.part || begin != next_.range.begin) ask(part, begin);
+    next_.arrived->get();
+    std::swap(current_, next_);
+    next_.arrived.reset();
+    if (current_.range.end() < count_) {
+      ask(part, current_.range.end());
+    } else if (part < slots_) {
+      ask(part + 1, 0);
+    }
+  }
+
+  ps::RemoteTable& table_;
+  const std::size_t count_;
+  const int slots_;
+  Piece current_;
+  Piece next_;
+};
 
 /// Gradients go to the servers and values come back, the whole arenas in one request per server.
 class ParameterServerExchange final : public Exchange {
@@ -66,7 +126,7 @@ class ParameterServerExchange final : public Exchange {
   void save(checkpoint::Writer& writer) override {
     const std::uint64_t version = ps::RemoteTable::wait(table_.freeze(ps::Freeze::kFreeze));
     try {
-      FrozenState state(table_, whole_);
+      FrozenState state(table_, whole_.count, compute::slot_count(optimizer_));
       save_arenas(writer, network_.layout(), optimizer_, step_of_version_0_ + version,
                   [&](int part, std::size_t begin, std::size_t count) {
                     return state.read(part, begin, count);
@@ -104,29 +164,6 @@ class ParameterServerExchange final : public Exchange {
   }
 
  private:
-  /// What the servers keep, read in pieces that are larger than most variables.
-  class FrozenState {
-   public:
-    FrozenState(ps::RemoteTable& table, ps::Range whole) : table_(table), whole_(whole) {}
-
-    std::span<const float> read(int part, std::size_t begin, std::size_t count) {
-      if (part != part_ || begin < held_.begin || begin + count > held_.end()) {
-        held_ = {begin, std::min(kPieceElements, whole_.end() - begin)};
-        part_ = part;
-        buffer_.resize(held_.count);
-        table_.pull_frozen({{held_, buffer_.data()}}, part).get();
-      }
-      return std::span(buffer_).subspan(begin - held_.begin, count);
-    }
-
-   private:
-    ps::RemoteTable& table_;
-    const ps::Range whole_;
-    int part_ = -1;
-    ps::Range held_;
-    std::vector<float> buffer_;
-  };
-
   Cluster& cluster_;
   const ParameterServerOptions options_;
   model::Network& network_;

@@ -144,6 +144,25 @@ TEST(CheckpointCluster, AFolderThatTheChiefCannotWriteEndsTheJobAtOnce) {
   }
 }
 
+TEST(CheckpointCluster, ASaveThatFailsEndsTheJobNamingTheFile) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("ckpt");
+  for (const Consistency& consistency : {Consistency(Synchronous{}), Consistency(Asynchronous{})}) {
+    FitOptions options = fit_options(path);
+    options.checkpoint.every_steps = 10;
+    // As when a disk is taken away: what the chief finds there is no folder any more.
+    options.on_step_end = [&](std::int64_t step) {
+      if (step == 12) std::filesystem::rename(path, folder.file("elsewhere"));
+    };
+    const Finished finished = train({.workers = 1, .options = options, .consistency = consistency});
+    ASSERT_EQ(finished.errors.size(), 3U);
+    for (const auto& [task, error] : finished.errors) {
+      EXPECT_NE(error.find("ckpt-20.tmp\" cannot be created"), std::string::npos) << error;
+    }
+    std::filesystem::remove_all(folder.file("elsewhere"));
+  }
+}
+
 TEST(CheckpointCluster, ACheckpointOfAnotherModelEndsTheJobAtOnce) {
   const TemporaryFolder folder;
   train_well({.options = limited(folder.path(), 5)});
