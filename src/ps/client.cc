@@ -111,8 +111,6 @@ base::Status Client::admit(const ServerLink& server) const {
 
 PushTicket Client::push(PushRequest request) { return start_push(std::move(request), Freeze::kNo); }
 
-PushTicket Client::freeze(Freeze freeze) { return start_push({}, freeze); }
-
 PushTicket Client::start_push(PushRequest request, Freeze freeze) {
   PushTicket ticket;
   auto operation = std::make_shared<Operation>();
@@ -158,10 +156,6 @@ base::Completion<std::uint64_t> Client::pull(std::vector<Target> targets) {
   return start_pull(std::move(targets), 0);
 }
 
-base::Completion<std::uint64_t> Client::pull_frozen(std::vector<Target> targets, int part) {
-  return start_pull(std::move(targets), static_cast<std::uint32_t>(part) + 1);
-}
-
 base::Completion<std::uint64_t> Client::start_pull(std::vector<Target> targets,
                                                    std::uint32_t frozen) {
   auto operation = std::make_shared<Operation>();
@@ -199,12 +193,6 @@ void Client::start(ServerLink& server) {
     return push.operation->number <= pull.operation->number;
   });
   if (!behind) ask(server, pull);
-}
-
-pb::Begin::Kind Client::kind_of(const Operation& operation) {
-  if (operation.freeze == Freeze::kFreeze) return pb::Begin::FREEZE;
-  if (operation.freeze == Freeze::kThaw) return pb::Begin::THAW;
-  return operation.assign ? pb::Begin::ASSIGN : pb::Begin::PUSH;
 }
 
 pb::Request Client::begin_request(const ServerLink::Push& push) {

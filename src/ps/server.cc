@@ -46,9 +46,7 @@ void Server::apply_assignments() {
       apply_assignment(*session);
       continue;
     }
-    frozen_.reset();
-    if (session->kind == pb::Begin::FREEZE) frozen_ = shard_->freeze();
-    complete(*session);
+    apply_freeze(*session);
   }
 }
 

@@ -110,7 +110,6 @@ class Server final : public transport::Handler {
   base::Status check_declare(const pb::Declare& declare, std::uint64_t sender);
   void on_begin(Session& session, const pb::Begin& begin, std::vector<transport::Frame> payload);
   base::Status open_operation(Session& session, const pb::Begin& begin);
-  base::Status check_restored(const pb::Begin& begin) const;
   void on_chunk(Session& session, const pb::Chunk& chunk, std::vector<transport::Frame> payload);
   base::Status take_chunk(Session& session, transport::Frame frame);
   void on_pull(Session& session, const pb::Pull& pull);
@@ -120,6 +119,11 @@ class Server final : public transport::Handler {
             std::vector<transport::Frame> payload = {});
   void fail(transport::LinkId link, const Error& error);
   std::uint64_t eager_bytes_per_worker() const;
+
+  // server_state.cc: for checkpoints.
+  base::Status check_restored(const pb::Begin& begin) const;
+  base::Status check_frozen(std::uint32_t part) const;
+  void apply_freeze(Session& session);
 
   // server.cc: whose turn it is.
   void advance();

@@ -10,8 +10,6 @@ namespace dtrain::inline v0::ps {
 namespace {
 
 constexpr std::size_t kRangesMax = 1 << 20;
-/// Steps go on counting from what is restored.
-constexpr std::uint64_t kStepMax = std::uint64_t{1} << 62;
 
 /// Frames can start anywhere in a receive buffer; arithmetic wants floats on their boundary.
 transport::Frame aligned(transport::Frame frame) {
@@ -167,28 +165,6 @@ void Server::on_begin(Session& session, const pb::Begin& begin,
   fail_steps_of_the_left();
 }
 
-base::Status Server::check_restored(const pb::Begin& begin) const {
-  switch (begin.kind()) {
-    case pb::Begin::PUSH:
-      return {};
-    case pb::Begin::FREEZE:
-    case pb::Begin::THAW:
-      if (begin.ranges_size() == 0 && begin.pull_id() == 0) return {};
-      return protocol_error("an operation without values names some");
-    case pb::Begin::ASSIGN:
-      break;
-    default:
-      return protocol_error("an operation of unknown kind");
-  }
-  const pb::Restored& restored = begin.restored();
-  const auto slots = static_cast<std::uint32_t>(compute::slot_count(table_->optimizer));
-  if (restored.slot() > slots) {
-    return protocol_error(base::str_cat("an assignment to slot ", restored.slot(), " of ", slots));
-  }
-  if (restored.step() > kStepMax) return protocol_error("a step that cannot be");
-  return {};
-}
-
 base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   if (static_cast<std::size_t>(begin.ranges_size()) > kRangesMax) {
     return protocol_error("an operation of too many ranges");
@@ -278,12 +254,13 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
     fail(session.link, ranges.error());
     return;
   }
-  // A late duplicate of a pull that was answered before the copy went.
-  if (pull.frozen() > 0 && (session.rank != 0 || !frozen_)) return;
-  if (pull.frozen() > 0 && pull.frozen() > frozen_->parts.size()) {
-    fail(session.link, protocol_error(base::str_cat("a pull of part ", pull.frozen(), " of ",
-                                                    frozen_->parts.size())));
-    return;
+  if (pull.frozen() > 0) {
+    // Without a copy: a late duplicate of a pull that was answered before the copy went.
+    if (session.rank != 0 || !frozen_) return;
+    if (const base::Status status = check_frozen(pull.frozen())) {
+      fail(session.link, *status);
+      return;
+    }
   }
   session.pull =
       Session::ParkedPull{.id = pull.id(),
