@@ -1,6 +1,7 @@
 #include "base/crc32c.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 #if defined(__x86_64__)
@@ -9,6 +10,8 @@
 
 namespace dtrain::inline v0::base {
 namespace {
+
+static_assert(std::endian::native == std::endian::little, "bytes are taken eight at a time");
 
 constexpr std::uint32_t kPolynomial = 0x82F63B78;
 constexpr std::size_t kLanes = 8;
@@ -63,12 +66,13 @@ std::uint32_t crc32c_portable(std::span<const std::byte> bytes, std::uint32_t cr
   const std::byte* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left >= kLanes; left -= kLanes) {
-    std::uint32_t next = 0;
-    for (std::size_t i = 0; i < kLanes; ++i) {
-      const std::uint32_t before = i < sizeof(crc) ? (crc >> (8 * i)) & 0xFF : 0;
-      next ^= kTables[kLanes - 1 - i][before ^ static_cast<std::uint32_t>(at[i])];
-    }
-    crc = next;
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, sizeof(word));  // the first byte is the lowest
+    word ^= crc;
+    crc = kTables[7][word & 0xFF] ^ kTables[6][(word >> 8) & 0xFF] ^
+          kTables[5][(word >> 16) & 0xFF] ^ kTables[4][(word >> 24) & 0xFF] ^
+          kTables[3][(word >> 32) & 0xFF] ^ kTables[2][(word >> 40) & 0xFF] ^
+          kTables[1][(word >> 48) & 0xFF] ^ kTables[0][word >> 56];
     at += kLanes;
   }
   for (; left > 0; --left) crc = step(crc, *at++);

@@ -110,6 +110,35 @@ TEST(CheckpointCluster, AJobGoesOnInOneProcessAndBack) {
   }
 }
 
+TEST(CheckpointCluster, ModelsLargerThanAPieceOfACheckpointComeBackWhole) {
+  constexpr std::int64_t kFeatures = 1100;
+  std::vector<float> features(4 * kFeatures);
+  for (std::size_t i = 0; i < features.size(); ++i) features[i] = static_cast<float>(i % 97) / 97;
+  const Dataset data = Dataset::from_memory(features, {kFeatures}, std::vector<float>(4), {1});
+  const auto values_after = [&](int servers, const FitOptions& options) {
+    std::vector<float> values;
+    const auto errors = run_cluster(1, servers, [&](Cluster& cluster) {
+      Model model = Strategy::parameter_server(cluster).build(
+          {.input_shape = {kFeatures}, .layers = {Dense{1000}, Dense{1}}});
+      EXPECT_GT(model.parameter_count(), std::size_t{1} << 20);
+      model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
+      model.fit(data, options);
+      values = all_values(model);
+    });
+    EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+    return values;
+  };
+  const TemporaryFolder folder;
+  FitOptions options{
+      .batch_size = 4, .checkpoint_dir = folder.path(), .verbosity = Verbosity::kSilent};
+  options.epochs = 2;
+  values_after(2, options);
+  options.epochs = 3;
+  const std::vector<float> resumed = values_after(3, options);
+  options.checkpoint_dir.clear();
+  EXPECT_TRUE(resumed == values_after(1, options));
+}
+
 TEST(CheckpointCluster, ByTimeTheChiefSavesOnItsOwn) {
   const TemporaryFolder folder;
   FitOptions options = limited(folder.path(), 18);
