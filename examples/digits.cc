@@ -1,5 +1,5 @@
 // The demo's job: the same training alone, or on a parameter-server cluster.
-//   digits --mode local|sync|async [--epochs N] [--data FOLDER]
+//   digits --mode local|sync|async [--epochs N] [--data FOLDER] [--checkpoint_dir FOLDER]
 #include <dtrain/dtrain.h>
 
 #include <cstdlib>
@@ -12,6 +12,7 @@ namespace {
 struct Arguments {
   std::string mode = "local";
   std::string data = "examples/data";
+  std::string checkpoint_dir;
   int epochs = 20;
 };
 
@@ -23,11 +24,14 @@ Arguments parse(int argc, char** argv) {
       arguments.mode = argv[i + 1];
     } else if (option == "--data") {
       arguments.data = argv[i + 1];
+    } else if (option == "--checkpoint_dir") {
+      arguments.checkpoint_dir = argv[i + 1];
     } else if (option == "--epochs") {
       arguments.epochs = std::atoi(argv[i + 1]);
     } else {
-      throw dtrain::Error(dtrain::ErrorCode::kInvalidArgument, "unknown option " + option,
-                          "Use --mode local|sync|async, --epochs N, --data FOLDER");
+      throw dtrain::Error(
+          dtrain::ErrorCode::kInvalidArgument, "unknown option " + option,
+          "Use --mode local|sync|async, --epochs N, --data FOLDER, --checkpoint_dir FOLDER");
     }
   }
   return arguments;
@@ -59,8 +63,10 @@ int main(int argc, char** argv) {
     model.compile({.optimizer = dtrain::Adam{.learning_rate = 1e-3F},
                    .loss = dtrain::SparseCategoricalCrossentropy{.from_logits = true},
                    .metrics = {dtrain::Metric::kAccuracy}});
-    const dtrain::History history =
-        model.fit(train, {.epochs = arguments.epochs, .batch_size = 64, .validation = &test});
+    const dtrain::History history = model.fit(train, {.epochs = arguments.epochs,
+                                                      .batch_size = 64,
+                                                      .validation = &test,
+                                                      .checkpoint_dir = arguments.checkpoint_dir});
     const double accuracy = model.evaluate(test).at("accuracy");
     if (!cluster.is_chief()) return;
     std::cout << "test accuracy " << accuracy << " after " << arguments.epochs << " epochs in "

@@ -44,7 +44,7 @@ class FileSystem {
   virtual void remove(const std::string& path) = 0;
   /// Names, without the folder; throws not_found when there is no such folder.
   virtual std::vector<std::string> list(const std::string& folder) = 0;
-  /// With its parents; nothing when it exists.
+  /// With its parents, so that they would survive a loss of power; nothing when it exists.
   virtual void make_folder(const std::string& folder) = 0;
   /// Returns when the names created, changed and removed in it would survive a loss of power.
   virtual void sync_folder(const std::string& folder) = 0;

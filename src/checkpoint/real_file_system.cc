@@ -169,8 +169,14 @@ class RealFileSystem final : public FileSystem {
 
   void make_folder(const std::string& folder) override {
     std::error_code error;
-    std::filesystem::create_directories(folder, error);
+    std::vector<std::filesystem::path> missing;
+    for (auto at = std::filesystem::absolute(folder, error);
+         !at.empty() && !std::filesystem::exists(at, error) && !error; at = at.parent_path()) {
+      missing.push_back(at);
+    }
+    if (!error) std::filesystem::create_directories(folder, error);
     if (error) fail("made", folder, error.value());
+    for (const auto& path : missing) sync_folder(path.parent_path().string());
   }
 
   void sync_folder(const std::string& folder) override {
