@@ -1,5 +1,6 @@
 // The demo's job: the same training alone, or on a parameter-server cluster.
-//   digits --mode local|sync|async [--epochs N] [--steps N] [--data FOLDER] [--weights FILE]
+//   digits --mode local|sync|async [--epochs N] [--steps N] [--data FOLDER]
+//          [--checkpoint_dir FOLDER] [--weights FILE]
 // --steps ends the training early; --weights writes the chief's weights, as raw floats, for
 // comparing runs.
 #include <dtrain/dtrain.h>
@@ -16,6 +17,7 @@ struct Arguments {
   std::string mode = "local";
   std::string data = "examples/data";
   std::string weights;
+  std::string checkpoint_dir;
   int epochs = 20;
   std::int64_t steps = 0;
 };
@@ -28,6 +30,8 @@ Arguments parse(int argc, char** argv) {
       arguments.mode = argv[i + 1];
     } else if (option == "--data") {
       arguments.data = argv[i + 1];
+    } else if (option == "--checkpoint_dir") {
+      arguments.checkpoint_dir = argv[i + 1];
     } else if (option == "--epochs") {
       arguments.epochs = std::atoi(argv[i + 1]);
     } else if (option == "--steps") {
@@ -37,7 +41,8 @@ Arguments parse(int argc, char** argv) {
     } else {
       throw dtrain::Error(
           dtrain::ErrorCode::kInvalidArgument, "unknown option " + option,
-          "Use --mode local|sync|async, --epochs N, --steps N, --data FOLDER, --weights FILE");
+          "Use --mode local|sync|async, --epochs N, --steps N, --data FOLDER, --checkpoint_dir "
+          "FOLDER, --weights FILE");
     }
   }
   return arguments;
@@ -85,7 +90,8 @@ int main(int argc, char** argv) {
     const dtrain::History history = model.fit(train, {.epochs = arguments.epochs,
                                                       .batch_size = 64,
                                                       .validation = &test,
-                                                      .steps_max = arguments.steps});
+                                                      .steps_max = arguments.steps,
+                                                      .checkpoint_dir = arguments.checkpoint_dir});
     const double accuracy = model.evaluate(test).at("accuracy");
     if (!cluster.is_chief()) return;
     if (!arguments.weights.empty()) write_weights(model, arguments.weights);

@@ -2,6 +2,7 @@
 
 // Everything that dtrain offers, for programs that do not count includes.
 
+#include "dtrain/checkpoint.h"
 #include "dtrain/cluster.h"
 #include "dtrain/cluster_spec.h"
 #include "dtrain/consistency.h"

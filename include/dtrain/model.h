@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dtrain/checkpoint.h"
 #include "dtrain/dataset.h"
 #include "dtrain/export.h"
 #include "dtrain/layers.h"
@@ -50,6 +51,12 @@ struct FitOptions {
   std::uint64_t seed = 0;
   /// Ends training after so many updates of this worker, within an epoch too; 0: no limit.
   std::int64_t steps_max = 0;
+  /// A folder in which the chief saves checkpoints, and from which fit() goes on by itself: with
+  /// the variables, the optimizer's state, the place in the data and the random numbers as they
+  /// were. `epochs` and `steps_max` then count what was done before, too. Only the chief needs to
+  /// see the folder, but all workers give it. Empty: none. docs/checkpoints.md has the details.
+  std::string checkpoint_dir = {};
+  CheckpointOptions checkpoint = {};
   Verbosity verbosity = Verbosity::kAuto;
   /// Called after each epoch with the epoch (from 0) and the values merged over all workers. What
   /// the chief's call returns decides for all: true ends the training (early stopping). Set it on
@@ -59,11 +66,12 @@ struct FitOptions {
   std::function<void(std::int64_t step)> on_step_end = {};
 };
 
-/// What fit() has seen, one value per epoch (Keras's History).
+/// What fit() has seen, one value per epoch (Keras's History). After a resume: of the epochs that
+/// ended since.
 struct History {
   std::vector<int> epoch;
   std::map<std::string, std::vector<double>> history;
-  std::int64_t steps = 0;  ///< Updates of this worker.
+  std::int64_t steps = 0;  ///< Updates of this worker, those before a resume included.
   double seconds = 0.0;
 };
 
@@ -83,8 +91,10 @@ class DTRAIN_EXPORT Model {
   /// failed_precondition for a second compile() under a parameter server.
   void compile(const CompileOptions& options);
 
-  /// Trains. Throws failed_precondition before compile(), invalid_argument for data that do not
-  /// fit the model, and what the cluster fails with.
+  /// Trains. Throws failed_precondition before compile() and for a checkpoint of another model,
+  /// optimizer or place in other data, invalid_argument for data that do not fit the model,
+  /// data_loss for a damaged checkpoint, what a folder for checkpoints that cannot be written
+  /// deserves, and what the cluster fails with.
   History fit(const Dataset& data, const FitOptions& options = {});
 
   /// Loss and metrics over the data set, each worker doing its share.

@@ -110,7 +110,9 @@ base::Status Client::admit(const ServerLink& server) const {
   return {};
 }
 
-PushTicket Client::push(PushRequest request) {
+PushTicket Client::push(PushRequest request) { return start_push(std::move(request), Freeze::kNo); }
+
+PushTicket Client::start_push(PushRequest request, Freeze freeze) {
   PushTicket ticket;
   auto operation = std::make_shared<Operation>();
   operation->done = ticket.done;
@@ -126,7 +128,10 @@ PushTicket Client::push(PushRequest request) {
   operation->targets = std::move(request.targets);
   operation->weight = request.weight;
   operation->assign = request.assign;
-  if (!request.assign) operation->step = next_step_++;
+  if (!request.assign && freeze == Freeze::kNo) operation->step = next_step_++;
+  operation->slot = request.slot;
+  operation->restored_step = request.step;
+  operation->freeze = freeze;
   operation->number = ++last_operation_;
   operation->started = endpoint_.now();
   const bool fused = !operation->targets.empty();
@@ -150,6 +155,11 @@ PushTicket Client::push(PushRequest request) {
 }
 
 base::Completion<std::uint64_t> Client::pull(std::vector<Target> targets) {
+  return start_pull(std::move(targets), 0);
+}
+
+base::Completion<std::uint64_t> Client::start_pull(std::vector<Target> targets,
+                                                   std::uint32_t frozen) {
   auto operation = std::make_shared<Operation>();
   for (const ServerLink& server : servers_) {
     if (const base::Status status = admit(server)) {
@@ -166,6 +176,7 @@ base::Completion<std::uint64_t> Client::pull(std::vector<Target> targets) {
     ServerLink::Pull pull{
         .operation = operation, .id = ++last_pull_id_, .ranges = clip(runs, server.slice)};
     pull.chunks = cut_into_chunks(pull.ranges, table_.chunk_elements);
+    pull.frozen = frozen;
     server.pulls.push_back(std::move(pull));
     work_added(server);
     start(server);
@@ -190,7 +201,13 @@ pb::Request Client::begin_request(const ServerLink::Push& push) const {
   pb::Request request;
   pb::Begin& message = *request.mutable_begin();
   message.set_sequence(push.sequence);
-  message.set_kind(push.operation->assign ? pb::Begin::ASSIGN : pb::Begin::PUSH);
+  message.set_kind(kind_of(*push.operation));
+  if (push.operation->slot > 0) {
+    message.mutable_restored()->set_slot(static_cast<std::uint32_t>(push.operation->slot));
+  }
+  if (push.operation->restored_step) {
+    message.mutable_restored()->set_step(*push.operation->restored_step);
+  }
   message.set_weight(push.operation->weight);
   message.set_pull_id(push.pull_id);
   if (table_.backup_workers() > 0) message.set_step(push.operation->step);
@@ -261,6 +278,7 @@ void Client::ask(ServerLink& server, ServerLink::Pull& pull) {
   message.set_version_min(pull.version_min);
   message.set_next_chunk(pull.received);
   message.set_version(pull.version);
+  message.set_frozen(pull.frozen);
   add_ranges(pull.ranges, message);
   send(server, request);
 }

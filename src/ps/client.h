@@ -29,10 +29,17 @@ struct PushRequest {
   std::vector<Source> sources;  ///< Ascending, disjoint; lent until `released`.
   std::uint64_t weight = 1;     ///< Examples behind the gradients; 0: nothing but presence.
   bool assign = false;          ///< Values instead of gradients; rank 0 only.
+  /// What is assigned: 0 values; 1, 2, ... the optimizer's slots.
+  int slot = 0;
+  /// With `assign`: the optimizer's step from now on.
+  std::optional<std::uint64_t> step;
   /// Where the values after this push go (a fused push-pull); empty: not wanted. The same ranges
   /// as `sources`.
   std::vector<Target> targets;
 };
+
+/// Whether servers keep a copy of their state for a checkpoint.
+enum class Freeze { kNo, kFreeze, kThaw };
 
 /// How an operation ends: with the lowest version among the servers, or an error.
 struct PushTicket {
@@ -86,6 +93,7 @@ struct ServerLink {
     std::uint64_t version_min = 0;
     std::uint64_t version = 0;   ///< Of what has arrived.
     std::uint32_t received = 0;  ///< Chunks that have arrived.
+    std::uint32_t frozen = 0;    ///< As in the request.
     bool asked = false;          ///< False: its push will bring it, or it waits in line.
   };
   std::deque<Push> pushes;  ///< The front is under way.
@@ -121,6 +129,12 @@ class Client final : public transport::Handler {
   /// disjoint and belong to the client until the operation is done.
   base::Completion<std::uint64_t> pull(std::vector<Target> targets);
 
+  /// Rank 0 only: lets every server keep a copy of its state as it is after this client's pushes
+  /// (each of one version), or drop it. A second copy takes the first one's place.
+  PushTicket freeze(Freeze freeze);
+  /// Of that copy: part 0 is the values, 1, 2, ... the optimizer's slots.
+  base::Completion<std::uint64_t> pull_frozen(std::vector<Target> targets, int part);
+
   /// Ends everything with `error`.
   void fail(const Error& error);
 
@@ -133,6 +147,8 @@ class Client final : public transport::Handler {
   std::uint64_t steps() const { return steps_.load(std::memory_order_relaxed); }
 
  private:
+  PushTicket start_push(PushRequest request, Freeze freeze);
+  base::Completion<std::uint64_t> start_pull(std::vector<Target> targets, std::uint32_t frozen);
   ServerLink* server_of(transport::LinkId link);
   base::Status admit(const ServerLink& server) const;
   void on_declared(ServerLink& server, const pb::Declared& declared);
@@ -143,6 +159,7 @@ class Client final : public transport::Handler {
 
   void part_done(Operation& operation, std::uint64_t version);
   void start(ServerLink& server);
+  static pb::Begin::Kind kind_of(const Operation& operation);
   /// What opens a push at its server; sent again, it asks where the server stands.
   pb::Request begin_request(const ServerLink::Push& push) const;
   void begin(ServerLink& server, ServerLink::Push& push);

@@ -81,6 +81,9 @@ std::string Client::describe_work(const ServerLink& server) const {
   if (!server.declared) return "the declaration of the variables";
   if (!server.pushes.empty()) {
     const ServerLink::Push& push = server.pushes.front();
+    if (push.operation->freeze != Freeze::kNo) {
+      return base::str_cat("the copy for a checkpoint, #", push.sequence, ",");
+    }
     return base::str_cat(push.operation->assign ? "assign #" : "push #", push.sequence, " (",
                          push.sent, " of ", push.chunks.size(), " chunks sent)");
   }

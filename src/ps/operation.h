@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/completion.h"
@@ -17,7 +18,10 @@ struct Operation {
   std::vector<Target> targets;
   std::uint64_t weight = 1;
   bool assign = false;
-  std::uint64_t step = 0;    ///< Which step it is for (backup workers).
+  std::uint64_t step = 0;  ///< Which step it is for (backup workers).
+  int slot = 0;
+  std::optional<std::uint64_t> restored_step;
+  Freeze freeze = Freeze::kNo;
   std::uint64_t number = 0;  ///< In the order in which the client was asked.
   base::TimePoint started{};
   int parts_left = 0;  ///< Servers (twice for a push-pull) that have not finished.

@@ -86,6 +86,20 @@ base::Completion<std::uint64_t> RemoteTable::pull(std::vector<Target> targets) {
   return done;
 }
 
+PushTicket RemoteTable::freeze(Freeze freeze) {
+  (void)table();
+  PushTicket ticket;
+  cluster_.run_on_io([&] { ticket = client_->freeze(freeze); });
+  return ticket;
+}
+
+base::Completion<std::uint64_t> RemoteTable::pull_frozen(std::vector<Target> targets, int part) {
+  (void)table();
+  base::Completion<std::uint64_t> done;
+  cluster_.run_on_io([&] { done = client_->pull_frozen(std::move(targets), part); });
+  return done;
+}
+
 std::uint64_t RemoteTable::wait(const PushTicket& ticket) {
   ticket.done.wait_until(base::kForever);
   ticket.released.wait_until(base::kForever);

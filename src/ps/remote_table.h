@@ -25,6 +25,9 @@ class RemoteTable {
   /// The memory in the request is borrowed until both of the ticket's completions are set.
   PushTicket push(PushRequest request);
   base::Completion<std::uint64_t> pull(std::vector<Target> targets);
+  /// See Client.
+  PushTicket freeze(Freeze freeze);
+  base::Completion<std::uint64_t> pull_frozen(std::vector<Target> targets, int part);
   /// Waits for both completions and returns the version or throws the error.
   static std::uint64_t wait(const PushTicket& ticket);
 

@@ -35,20 +35,29 @@ void Server::advance() {
 
 void Server::apply_assignments() {
   for (Session* session : by_rank_) {
-    if (!session || !session->active() || session->kind != pb::Begin::ASSIGN) continue;
+    if (!session || !session->active() || session->kind == pb::Begin::PUSH) continue;
     if (shard_->updating()) continue;  // its turn comes when the asynchronous push is whole
-    while (!session->stash.empty()) {
-      shard_->assign(session->chunks[session->applied], next_elements(*session));
-      session->stash.pop_front();
-      ++session->applied;
+    if (session->kind == pb::Begin::ASSIGN) {
+      apply_assignment(*session);
+      continue;
     }
-    if (session->applied == session->chunk_count()) {
-      initialized_ = true;
-      complete(*session);
-    } else {
-      grant(*session, session->chunk_count());
-    }
+    apply_freeze(*session);
   }
+}
+
+void Server::apply_assignment(Session& session) {
+  while (!session.stash.empty()) {
+    shard_->assign(session.chunks[session.applied], next_elements(session), session.slot);
+    session.stash.pop_front();
+    ++session.applied;
+  }
+  if (session.applied < session.chunk_count()) {
+    grant(session, session.chunk_count());
+    return;
+  }
+  initialized_ = true;
+  if (session.restored_step) shard_->restore_step(*session.restored_step);
+  complete(session);
 }
 
 void Server::advance_synchronous() {
@@ -167,6 +176,7 @@ void Server::complete(Session& session) {
 }
 
 bool Server::pull_ready(const Session& session) const {
+  if (session.pull->frozen > 0) return true;
   return initialized_ && !shard_->updating() && shard_->version() >= session.pull->version_min &&
          staleness_of(session) <= table_->staleness_max();
 }
@@ -219,6 +229,7 @@ std::vector<int> Server::ranks_missing(const Session& waiting) const {
 
 void Server::worker_left(std::uint64_t incarnation, int rank) {
   if (Session* session = session_of(incarnation)) session->left = true;
+  if (rank == 0) frozen_.reset();
   gone_ranks_.insert(rank);
   find_slowest();
   advance();
@@ -259,6 +270,7 @@ void Server::worker_lost(std::uint64_t incarnation, int rank) {
                     " chunks of it are applied and stay");
   }
   const bool half_summed = open_step_.summing == incarnation && session->applied > 0;
+  if (session->rank == 0) frozen_.reset();
   by_rank_[static_cast<std::size_t>(session->rank)] = nullptr;
   sessions_.erase(incarnation);
   std::erase(turns_, incarnation);

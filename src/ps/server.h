@@ -57,7 +57,9 @@ struct Session {
   std::uint64_t weight = 0;
   std::uint64_t step = 0;  ///< Which step it is for (backup workers).
   std::uint64_t pull_id = 0;
-  std::uint32_t received = 0;          ///< Chunks that have arrived.
+  int slot = 0;                                ///< Of an ASSIGN: what it brings back.
+  std::optional<std::uint64_t> restored_step;  ///< The same.
+  std::uint32_t received = 0;                  ///< Chunks that have arrived.
   std::uint32_t applied = 0;           ///< Of those, chunks that are in the sum or the values.
   std::uint32_t credit = 0;            ///< Chunks that it has been told it may send.
   std::deque<transport::Frame> stash;  ///< Chunks received and not applied yet.
@@ -68,6 +70,7 @@ struct Session {
     std::vector<Range> chunks;
     std::uint32_t next_chunk = 0;
     std::uint64_t version = 0;
+    std::uint32_t frozen = 0;
   };
   std::optional<ParkedPull> pull;  ///< Waits for its version.
   std::uint64_t pull_seen = 0;     ///< The highest id: ids rise.
@@ -109,6 +112,8 @@ class Server final : public transport::Handler {
   const ServerStats& stats() const { return stats_; }
   /// Null before the first declaration.
   const Shard* shard() const { return shard_.get(); }
+  /// Whether a copy for a checkpoint is kept.
+  bool frozen() const { return frozen_.has_value(); }
 
  private:
   // server_sessions.cc: requests in, replies out.
@@ -126,9 +131,15 @@ class Server final : public transport::Handler {
   void fail(transport::LinkId link, const Error& error);
   std::uint64_t eager_bytes_per_worker() const;
 
+  // server_state.cc: for checkpoints.
+  base::Status check_restored(const pb::Begin& begin) const;
+  base::Status check_frozen(std::uint32_t part) const;
+  void apply_freeze(Session& session);
+
   // server.cc: whose turn it is.
   void advance();
   void apply_assignments();
+  void apply_assignment(Session& session);
   void advance_synchronous();
   void advance_asynchronous();
   void grant(Session& session, std::uint32_t chunks_max);
@@ -166,6 +177,7 @@ class Server final : public transport::Handler {
   std::vector<float> decoded_;  ///< A chunk that did not arrive as fp32.
   std::unique_ptr<Shard> shard_;
   bool initialized_ = false;                   ///< Rank 0 has assigned the first values.
+  std::optional<Frozen> frozen_;               ///< For the checkpoint that rank 0 is taking.
   std::map<std::uint64_t, Session> sessions_;  ///< By incarnation.
   std::vector<Session*> by_rank_;
   std::set<int> gone_ranks_;  ///< Lost, or ended well.

@@ -177,12 +177,10 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   }
   auto ranges = parse_ranges(begin, shard_->slice());
   if (!ranges.ok()) return ranges.error();
-  if (begin.kind() != pb::Begin::PUSH && begin.kind() != pb::Begin::ASSIGN) {
-    return protocol_error("an operation of unknown kind");
+  if (begin.kind() != pb::Begin::PUSH && session.rank != 0) {
+    return protocol_error("only rank 0 may assign and save values");
   }
-  if (begin.kind() == pb::Begin::ASSIGN && session.rank != 0) {
-    return protocol_error("only rank 0 may assign values");
-  }
+  if (const base::Status status = check_restored(begin)) return status;
   if (begin.kind() == pb::Begin::PUSH && !initialized_) {
     return Error(ErrorCode::kFailedPrecondition,
                  "a push came before the variables have their first values",
@@ -209,6 +207,9 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   session.chunks = cut_into_chunks(session.ranges, table_->chunk_elements);
   if (empty) session.chunks.clear();
   session.pull_id = begin.pull_id();
+  session.slot = static_cast<int>(begin.restored().slot());
+  session.restored_step.reset();
+  if (begin.restored().has_step()) session.restored_step = begin.restored().step();
   session.received = session.applied = 0;
   session.credit = count_eager(session.chunks, eager_bytes_per_worker());
   session.stash.clear();
@@ -260,12 +261,21 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
     fail(session.link, ranges.error());
     return;
   }
+  if (pull.frozen() > 0) {
+    // Without a copy: a late duplicate of a pull that was answered before the copy went.
+    if (session.rank != 0 || !frozen_) return;
+    if (const base::Status status = check_frozen(pull.frozen())) {
+      fail(session.link, *status);
+      return;
+    }
+  }
   session.pull =
       Session::ParkedPull{.id = pull.id(),
                           .version_min = pull.version_min(),
                           .chunks = cut_into_chunks(ranges.value(), table_->chunk_elements),
                           .next_chunk = pull.next_chunk(),
-                          .version = pull.version()};
+                          .version = pull.version(),
+                          .frozen = pull.frozen()};
   if (pull_ready(session)) {
     serve_pull(session);
     return;
@@ -282,7 +292,9 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
 
 void Server::serve_pull(Session& session) {
   const Session::ParkedPull pull = *std::exchange(session.pull, std::nullopt);
-  const Snapshot snapshot = shard_->snapshot();
+  const Snapshot snapshot = pull.frozen > 0
+                                ? Snapshot{frozen_->parts[pull.frozen - 1], frozen_->version}
+                                : shard_->snapshot();
   stats_.staleness_max = std::max(stats_.staleness_max, staleness_of(session));
   pb::Reply reply;
   pb::Values& values = *reply.mutable_values();

@@ -30,7 +30,7 @@ Shard::Shard(Range slice, Optimizer optimizer)
       optimizer_(std::move(optimizer)),
       values_(std::make_shared<tensor::Arena>(slice.count)) {
   for (int i = 0; i < compute::slot_count(optimizer_); ++i) {
-    slots_[static_cast<std::size_t>(i)] = tensor::Arena(slice.count);
+    slots_[static_cast<std::size_t>(i)] = std::make_shared<tensor::Arena>(slice.count);
   }
 }
 
@@ -46,8 +46,32 @@ void Shard::own_values() {
   spare_ = std::exchange(values_, std::move(copy));
 }
 
-void Shard::assign(Range range, std::span<const float> values) {
+void Shard::own_slots() {
+  for (auto& slot : slots_) {
+    if (!slot || unused_but_for(slot, 1)) continue;
+    auto copy = std::make_shared<tensor::Arena>(slice_.count);
+    std::ranges::copy(slot->span(), copy->span().begin());
+    slot = std::move(copy);
+  }
+}
+
+Frozen Shard::freeze() const {
+  assert(!updating_);
+  Frozen frozen{.parts = {values_}, .version = version_};
+  for (const auto& slot : slots_) {
+    if (slot) frozen.parts.push_back(slot);
+  }
+  return frozen;
+}
+
+void Shard::assign(Range range, std::span<const float> values, int slot) {
   assert(!updating_ && values.size() == range.count);
+  if (slot > 0) {
+    own_slots();
+    auto& target = *slots_[static_cast<std::size_t>(slot) - 1];
+    std::ranges::copy(values, part(target, slice_, range).begin());
+    return;
+  }
   own_values();
   std::ranges::copy(values, part(*values_, slice_, range).begin());
 }
@@ -61,14 +85,14 @@ void Shard::accumulate(Range range, std::span<const float> gradients, float weig
 
 void Shard::update_range(Range range, std::span<const float> gradients, float gradient_scale,
                          tensor::Arena& target) {
-  compute::OptimizerUpdate update{.step = static_cast<std::int64_t>(version_ + 1),
+  compute::OptimizerUpdate update{.step = static_cast<std::int64_t>(step_ + 1),
                                   .gradient_scale = gradient_scale,
                                   .values = part(std::as_const(*values_), slice_, range),
                                   .updated = part(target, slice_, range),
                                   .gradients = gradients};
   for (int i = 0; i < compute::slot_count(optimizer_); ++i) {
     const auto slot = static_cast<std::size_t>(i);
-    update.slots[slot] = part(slots_[slot], slice_, range);
+    update.slots[slot] = part(*slots_[slot], slice_, range);
   }
   compute::apply(optimizer_, update);
 }
@@ -76,6 +100,7 @@ void Shard::update_range(Range range, std::span<const float> gradients, float gr
 void Shard::apply_sum(const std::vector<Range>& ranges, double weight_total) {
   assert(!updating_ && weight_total > 0);
   const auto scale = static_cast<float>(1.0 / weight_total);
+  own_slots();
   auto target = values_;
   if (!unused_but_for(values_, 2)) {  // ours and `target`
     target = take_spare();
@@ -87,11 +112,13 @@ void Shard::apply_sum(const std::vector<Range>& ranges, double weight_total) {
   }
   if (target != values_) spare_ = std::exchange(values_, std::move(target));
   ++version_;
+  ++step_;
 }
 
 void Shard::begin_update() {
   assert(!updating_);
   own_values();
+  own_slots();
   updating_ = true;
 }
 
@@ -104,6 +131,7 @@ void Shard::end_update() {
   assert(updating_);
   updating_ = false;
   ++version_;
+  ++step_;
 }
 
 }  // namespace dtrain::inline v0::ps

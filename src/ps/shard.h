@@ -19,6 +19,13 @@ struct Snapshot {
   std::uint64_t version = 0;
 };
 
+/// A slice's whole state at one version, for a checkpoint; read as long as it is held.
+struct Frozen {
+  /// Values, then the optimizer's slots. Element i is element slice.begin + i.
+  std::vector<std::shared_ptr<const tensor::Arena>> parts;
+  std::uint64_t version = 0;
+};
+
 /// One server's slice: values, optimizer slots and the sum of a step's gradients, as arenas, and
 /// the arithmetic on them. Ranges are in elements of the whole arena and lie inside the slice.
 /// Thread-compatible.
@@ -30,13 +37,20 @@ class Shard {
   Shard(Range slice, Optimizer optimizer);
 
   Range slice() const { return slice_; }
-  /// Updates applied so far: the optimizer's step.
+  /// Updates applied so far.
   std::uint64_t version() const { return version_; }
+  /// The optimizer's step: the updates applied, those before a checkpoint was restored included.
+  std::uint64_t step() const { return step_; }
   /// Not between begin_update() and end_update().
   Snapshot snapshot() const { return {values_, version_}; }
 
-  /// Overwrites values; the version stays.
-  void assign(Range range, std::span<const float> values);
+  /// The same with the optimizer's slots. Whoever holds it makes the next update copy them.
+  Frozen freeze() const;
+
+  /// Overwrites values, or with `slot` 1, 2, ... an optimizer slot; the version stays.
+  void assign(Range range, std::span<const float> values, int slot = 0);
+  /// The optimizer goes on from this step.
+  void restore_step(std::uint64_t step) { step_ = step; }
 
   /// Adds `weight * gradients` to the step's sum; the first contribution to a range (`first`)
   /// starts the sum.
@@ -53,6 +67,8 @@ class Shard {
  private:
   /// Moves the values out of the way of snapshots, so that they can be written in place.
   void own_values();
+  /// The same for the optimizer's slots, after freeze().
+  void own_slots();
   std::shared_ptr<tensor::Arena> take_spare();
   void update_range(Range range, std::span<const float> gradients, float gradient_scale,
                     tensor::Arena& target);
@@ -61,9 +77,10 @@ class Shard {
   const Optimizer optimizer_;
   std::shared_ptr<tensor::Arena> values_;
   std::shared_ptr<tensor::Arena> spare_;  ///< The last snapshot's memory, used again when free.
-  std::array<tensor::Arena, compute::kOptimizerSlotsMax> slots_;
+  std::array<std::shared_ptr<tensor::Arena>, compute::kOptimizerSlotsMax> slots_;
   tensor::Arena sum_;  ///< Allocated with the first contribution.
   std::uint64_t version_ = 0;
+  std::uint64_t step_ = 0;
   bool updating_ = false;
 };
 

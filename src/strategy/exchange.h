@@ -6,10 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/tensor_io.h"
 #include "dtrain/cluster.h"
 #include "dtrain/optimizer.h"
 #include "dtrain/strategy.h"
 #include "model/network.h"
+#include "observe/log.h"
 #include "tensor/arena.h"
 
 namespace dtrain::inline v0::strategy {
@@ -25,6 +27,8 @@ class Exchange {
   virtual int workers() const = 0;
   /// One update takes the gradients of all workers, and the batch size is theirs together.
   virtual bool synchronous() const = 0;
+  /// All workers are at the same step when a step is done.
+  virtual bool in_step() const = 0;
   /// All workers make the same number of steps in an epoch, those without examples left too.
   virtual bool even_steps() const = 0;
 
@@ -42,6 +46,15 @@ class Exchange {
   virtual void refresh() = 0;
   /// Each worker's bytes by rank; empty for workers that were lost.
   virtual std::vector<std::string> all_gather(std::string_view name, std::string_view bytes) = 0;
+  /// Rank 0 alone, between two steps. Streams all that start() and step() have made, values and
+  /// optimizer state, into a checkpoint, in pieces: each part as it was at one version. Tables of
+  /// rows belong to it too.
+  virtual void save(checkpoint::Writer& writer) = 0;
+  /// Rank 0 alone, while the others wait; they refresh() before they go on. Throws what
+  /// check_arenas() does before anything is changed. The number of servers and workers may differ
+  /// from what it was when the checkpoint was saved.
+  virtual void restore(const checkpoint::Reader& reader) = 0;
+  virtual const observe::Logger& logger() const = 0;
   /// Throws when the job has failed or this process is told to end.
   virtual void check() const = 0;
 };

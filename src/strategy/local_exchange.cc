@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <array>
 
+#include "strategy/arena_io.h"
 #include "strategy/exchange.h"
 
 namespace dtrain::inline v0::strategy {
@@ -13,6 +15,7 @@ class LocalExchange final : public Exchange {
   int rank() const override { return 0; }
   int workers() const override { return 1; }
   bool synchronous() const override { return true; }
+  bool in_step() const override { return true; }
   bool even_steps() const override { return true; }
 
   void start(const Optimizer& optimizer) override {
@@ -44,9 +47,33 @@ class LocalExchange final : public Exchange {
   }
   void check() const override {}
 
+  void save(checkpoint::Writer& writer) override {
+    save_arenas(writer, network_.layout(), optimizer_, static_cast<std::uint64_t>(steps_),
+                [&](int part, std::size_t begin, std::size_t count) {
+                  return std::span<const float>(part_of(part).subspan(begin, count));
+                });
+  }
+
+  void restore(const checkpoint::Reader& reader) override {
+    check_arenas(reader, network_.layout(), optimizer_, logger_);
+    steps_ = static_cast<std::int64_t>(
+        restore_arenas(reader, network_.layout(), optimizer_,
+                       [&](int part, std::size_t begin, std::span<const float> values) {
+                         std::ranges::copy(values, part_of(part).subspan(begin).begin());
+                       }));
+  }
+
+  const observe::Logger& logger() const override { return logger_; }
+
  private:
+  /// The values, or a slot of the optimizer.
+  std::span<float> part_of(int part) {
+    return part == 0 ? arenas_.values.span() : slots_[static_cast<std::size_t>(part) - 1].span();
+  }
+
   model::Network& network_;
   Arenas& arenas_;
+  const observe::Logger logger_;
   Optimizer optimizer_;
   std::array<tensor::Arena, compute::kOptimizerSlotsMax> slots_;
   std::int64_t steps_ = 0;

@@ -1,12 +1,74 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
+#include "base/completion.h"
+#include "base/strings.h"
+#include "compute/optimizer.h"
 #include "dtrain/error.h"
 #include "ps/remote_table.h"
+#include "strategy/arena_io.h"
 #include "strategy/exchange.h"
 
 namespace dtrain::inline v0::strategy {
 namespace {
+
+/// What the servers keep for a checkpoint, read front to back in pieces that are larger than most
+/// variables; while one is used the next is on its way.
+class FrozenState {
+ public:
+  FrozenState(ps::RemoteTable& table, std::size_t count, int slots)
+      : table_(table), count_(count), slots_(slots) {}
+  ~FrozenState() {
+    if (next_.arrived) next_.arrived->wait_until(base::kForever);  // it writes to our memory
+  }
+  FrozenState(const FrozenState&) = delete;
+  FrozenState& operator=(const FrozenState&) = delete;
+
+  /// As ReadPart.
+  std::span<const float> read(int part, std::size_t begin, std::size_t count) {
+    if (part != current_.part || begin < current_.range.begin || begin >= current_.range.end()) {
+      turn_to(part, begin);
+    }
+    const std::size_t at = begin - current_.range.begin;
+    return std::span(current_.values).subspan(at, std::min(count, current_.range.count - at));
+  }
+
+ private:
+  struct Piece {
+    int part = -1;
+    ps::Range range;
+    std::vector<float> values;
+    std::optional<base::Completion<std::uint64_t>> arrived;
+  };
+
+  void ask(int part, std::size_t begin) {
+    if (next_.arrived) next_.arrived->wait_until(base::kForever);
+    next_.part = part;
+    next_.range = {begin, std::min(kPieceElements, count_ - begin)};
+    next_.values.resize(next_.range.count);
+    next_.arrived = table_.pull_frozen({{next_.range, next_.values.data()}}, part);
+  }
+
+  void turn_to(int part, std::size_t begin) {
+    if (part != next_.part || begin != next_.range.begin) ask(part, begin);
+    next_.arrived->get();
+    std::swap(current_, next_);
+    next_.arrived.reset();
+    if (current_.range.end() < count_) {
+      ask(part, current_.range.end());
+    } else if (part < slots_) {
+      ask(part + 1, 0);
+    }
+  }
+
+  ps::RemoteTable& table_;
+  const std::size_t count_;
+  const int slots_;
+  Piece current_;
+  Piece next_;
+};
 
 /// Gradients go to the servers and values come back, the whole arenas in one request per server.
 class ParameterServerExchange final : public Exchange {
@@ -25,6 +87,11 @@ class ParameterServerExchange final : public Exchange {
   int rank() const override { return cluster_.rank(); }
   int workers() const override { return cluster_.worker_count(); }
   bool synchronous() const override { return std::holds_alternative<Synchronous>(consistency_); }
+  bool in_step() const override {
+    // With backup workers a late one goes on where the others are.
+    const auto* synchronous = std::get_if<Synchronous>(&consistency_);
+    return synchronous && synchronous->backup_workers == 0;
+  }
   bool even_steps() const override { return !std::holds_alternative<Asynchronous>(consistency_); }
 
   /// One per variable of the network.
@@ -44,6 +111,7 @@ class ParameterServerExchange final : public Exchange {
                   "The servers have their optimizer: build another model for another one");
     }
     started_ = true;
+    optimizer_ = optimizer;
     table_.declare({.layout = network_.layout(),
                     .gradient_types = gradient_types_,
                     .optimizer = optimizer,
@@ -72,6 +140,43 @@ class ParameterServerExchange final : public Exchange {
     return cluster_.all_gather(name, bytes);
   }
 
+  /// Servers keep a copy of one version each while it is read, so that asynchronous workers can go
+  /// on. Later each server may write its own part; then only the end is the chief's.
+  void save(checkpoint::Writer& writer) override {
+    const std::uint64_t version = ps::RemoteTable::wait(table_.freeze(ps::Freeze::kFreeze));
+    try {
+      FrozenState state(table_, whole_.count, compute::slot_count(optimizer_));
+      save_arenas(writer, network_.layout(), optimizer_, step_of_version_0_ + version,
+                  [&](int part, std::size_t begin, std::size_t count) {
+                    return state.read(part, begin, count);
+                  });
+    } catch (const Error&) {
+      // The servers drop their copies; that this fails as well is not what matters now.
+      try {
+        ps::RemoteTable::wait(table_.freeze(ps::Freeze::kThaw));
+      } catch (const Error&) {
+      }
+      throw;
+    }
+    ps::RemoteTable::wait(table_.freeze(ps::Freeze::kThaw));
+  }
+
+  void restore(const checkpoint::Reader& reader) override {
+    check_arenas(reader, network_.layout(), optimizer_, logger());
+    const std::uint64_t step = restore_arenas(
+        reader, network_.layout(), optimizer_,
+        [&](int part, std::size_t begin, std::span<const float> values) {
+          ps::RemoteTable::wait(table_.push({.sources = {{{begin, values.size()}, values.data()}},
+                                             .assign = true,
+                                             .slot = part}));
+        });
+    const std::uint64_t version =
+        ps::RemoteTable::wait(table_.push({.assign = true, .step = step}));
+    step_of_version_0_ = step - version;
+  }
+
+  const observe::Logger& logger() const override { return cluster_.impl().logger(); }
+
   void check() const override { cluster_.check(); }
 
  private:
@@ -85,6 +190,9 @@ class ParameterServerExchange final : public Exchange {
   const ps::Range whole_;
   bool started_ = false;
   std::uint64_t steps_ = 0;  ///< Of the job that have passed.
+  Optimizer optimizer_;
+  /// The optimizer's step where servers count version 0 (modulo 2^64: it may lie before step 0).
+  std::uint64_t step_of_version_0_ = 0;
 };
 
 }  // namespace

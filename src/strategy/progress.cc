@@ -79,16 +79,17 @@ Progress::Progress(Verbosity verbosity, int epochs, std::size_t steps_per_epoch)
   }
 }
 
-void Progress::start_epoch(int epoch) {
+void Progress::start_epoch(int epoch, std::uint64_t examples_before) {
   epoch_ = epoch;
   examples_ = 0;
+  examples_before_ = examples_before;
   epoch_start_ = clock_.now();
   redraw_at_ = epoch_start_;
 }
 
 void Progress::step(std::size_t steps_done, const model::Sums& sums,
                     const model::Objective& objective) {
-  examples_ = sums.examples;
+  examples_ = sums.examples - examples_before_;
   if (verbosity_ != Verbosity::kProgress || clock_.now() < redraw_at_) return;
   redraw_at_ = clock_.now() + std::chrono::milliseconds(100);
   show_bar(steps_done, to_logs(sums, objective, ""));

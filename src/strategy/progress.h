@@ -15,7 +15,8 @@ class Progress {
  public:
   Progress(Verbosity verbosity, int epochs, std::size_t steps_per_epoch);
 
-  void start_epoch(int epoch);
+  /// `examples_before`: those of the epoch that a resumed training has done before.
+  void start_epoch(int epoch, std::uint64_t examples_before = 0);
   /// After so many steps of the epoch, with this worker's sums of the epoch so far. Redraws at most
   /// ten times a second.
   void step(std::size_t steps_done, const model::Sums& sums, const model::Objective& objective);
@@ -30,7 +31,8 @@ class Progress {
   const std::size_t steps_per_epoch_;
   const base::SteadyClock clock_;
   int epoch_ = 0;
-  std::uint64_t examples_ = 0;
+  std::uint64_t examples_ = 0;  ///< Since start_epoch().
+  std::uint64_t examples_before_ = 0;
   base::TimePoint epoch_start_{};
   base::TimePoint redraw_at_{};
   std::size_t drawn_width_ = 0;

@@ -32,6 +32,20 @@ const FitOptions& checked(const FitOptions& options) {
                 base::str_cat("FitOptions::steps_max is ", options.steps_max),
                 "Give 0 for no limit, or at least 1");
   }
+  const CheckpointOptions& checkpoint = options.checkpoint;
+  if (checkpoint.every_steps < 0 || checkpoint.every.count() < 0 || checkpoint.max_to_keep < 1) {
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("FitOptions::checkpoint has every_steps = ", checkpoint.every_steps,
+                              ", every = ", checkpoint.every.count(),
+                              " ms, max_to_keep = ", checkpoint.max_to_keep),
+                "Give 0 or more for the first two, and at least 1 for the last");
+  }
+  const bool has_rhythm = checkpoint.every_steps > 0 || checkpoint.every.count() > 0;
+  if (has_rhythm && options.checkpoint_dir.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "FitOptions::checkpoint says when to save, but checkpoint_dir is empty",
+                "Give the folder too");
+  }
   return options;
 }
 
@@ -44,40 +58,61 @@ Trainer::Trainer(Model::Impl& model, const Dataset& data, const FitOptions& opti
       progress_(model.exchange().rank() == 0 ? options.verbosity : Verbosity::kSilent,
                 options.epochs, steps_per_epoch()) {
   if (options.validation) validation_.emplace(model, *options.validation, options.batch_size);
+  if (!options.checkpoint_dir.empty()) {
+    checkpointer_.emplace(model, options, batcher_.plan().options());
+  }
+  state_.model_steps = model.steps;
 }
 
 History Trainer::run() {
   const base::SteadyClock clock;
   const base::TimePoint start = clock.now();
+  if (checkpointer_) state_ = checkpointer_->resume();
+  if (done() && model_.exchange().rank() == 0) {
+    model_.exchange().logger().info("fit() has nothing left to do: ", state_.steps, " steps and ",
+                                    state_.epoch, " epochs are done");
+  }
   History history;
-  for (int epoch = 0; epoch < options_.epochs && !limit_reached(); ++epoch) {
-    progress_.start_epoch(epoch);
-    const Logs logs = finish_epoch(train_epoch(epoch));
+  while (!done()) {
+    const auto epoch = static_cast<int>(state_.epoch);
+    progress_.start_epoch(epoch, state_.sums.examples);
+    train_epoch();
+    const Logs logs = finish_epoch();
     progress_.end_epoch(logs);
     history.epoch.push_back(epoch);
     for (const auto& [name, value] : logs) history.history[name].push_back(value);
-    if (stop_requested(epoch, logs)) break;
+    state_.stopped = stop_requested(epoch, logs);
+    const auto steps = static_cast<std::int64_t>(steps_per_epoch());
+    if (state_.step_in_epoch < steps) break;  // the limit; a later call may finish the epoch
+    ++state_.epoch;
+    state_.step_in_epoch = 0;
+    state_.sums = {};
+    if (checkpointer_) checkpointer_->epoch_done(state_);
   }
   // Asynchronous workers end up with the same values only now that all have pushed.
   model_.exchange().refresh();
-  history.steps = steps_;
+  if (checkpointer_) checkpointer_->training_done(state_);
+  history.steps = state_.steps;
   history.seconds = std::chrono::duration<double>(clock.now() - start).count();
   return history;
 }
 
-bool Trainer::limit_reached() const {
-  return options_.steps_max > 0 && steps_ >= options_.steps_max;
+bool Trainer::done() const {
+  return state_.epoch >= options_.epochs || state_.stopped || limit_reached();
 }
 
-model::Sums Trainer::train_epoch(int epoch) {
-  batcher_.start_epoch(static_cast<std::uint64_t>(epoch));
-  model::Sums sums;
-  const std::size_t steps = steps_per_epoch();
-  for (std::size_t step = 0; step < steps && !limit_reached();) {
-    step += train_step(step, sums);
-    progress_.step(step, sums, model_.network().objective());
+bool Trainer::limit_reached() const {
+  return options_.steps_max > 0 && state_.steps >= options_.steps_max;
+}
+
+void Trainer::train_epoch() {
+  batcher_.start_epoch(static_cast<std::uint64_t>(state_.epoch));
+  const auto steps = static_cast<std::int64_t>(steps_per_epoch());
+  while (state_.step_in_epoch < steps && !limit_reached()) {
+    train_step();
+    progress_.step(static_cast<std::size_t>(state_.step_in_epoch), state_.sums,
+                   model_.network().objective());
   }
-  return sums;
 }
 
 std::size_t Trainer::steps_per_epoch() const {
@@ -85,22 +120,24 @@ std::size_t Trainer::steps_per_epoch() const {
                                         : batcher_.plan().steps_per_epoch();
 }
 
-std::size_t Trainer::train_step(std::size_t step, model::Sums& sums) {
+void Trainer::train_step() {
   Exchange& exchange = model_.exchange();
   exchange.check();
-  const tensor::Batch* batch = batcher_.batch(step);
-  if (batch) model_.network().train_step(*batch, model_.steps, sums);
-  const std::uint64_t passed = exchange.step(batch ? batch->size : 0);
-  model_.steps += static_cast<std::int64_t>(passed);
-  steps_ += static_cast<std::int64_t>(passed);
-  if (options_.on_step_end) options_.on_step_end(steps_);
-  return passed;
+  const tensor::Batch* batch = batcher_.batch(static_cast<std::size_t>(state_.step_in_epoch));
+  if (batch) model_.network().train_step(*batch, model_.steps, state_.sums);
+  const auto passed = static_cast<std::int64_t>(exchange.step(batch ? batch->size : 0));
+  model_.steps += passed;
+  state_.model_steps = model_.steps;
+  state_.steps += passed;
+  state_.step_in_epoch += passed;
+  if (options_.on_step_end) options_.on_step_end(state_.steps);
+  if (checkpointer_) checkpointer_->step_done(state_);
 }
 
-Logs Trainer::finish_epoch(const model::Sums& own) {
+Logs Trainer::finish_epoch() {
   const model::Objective& objective = model_.network().objective();
-  const model::Sums merged = merge(model_.exchange().all_gather("fit/epoch", encode(own)));
-  Logs logs = to_logs(merged, objective, "");
+  state_.sums = merge(model_.exchange().all_gather("fit/epoch", encode(state_.sums)));
+  Logs logs = to_logs(state_.sums, objective, "");
   if (validation_) logs.merge(to_logs(validation_->run("fit/validation"), objective, "val_"));
   return logs;
 }

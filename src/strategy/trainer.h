@@ -8,8 +8,10 @@
 #include "data/batcher.h"
 #include "dtrain/model.h"
 #include "model/objective.h"
+#include "strategy/checkpointer.h"
 #include "strategy/evaluator.h"
 #include "strategy/progress.h"
+#include "strategy/train_state.h"
 
 namespace dtrain::inline v0::strategy {
 
@@ -23,12 +25,15 @@ class Trainer {
   History run();
 
  private:
+  /// Whether there is nothing left to do.
+  bool done() const;
   bool limit_reached() const;
-  model::Sums train_epoch(int epoch);
-  /// Returns how many steps of the job have passed.
-  std::size_t train_step(std::size_t step, model::Sums& sums);
   std::size_t steps_per_epoch() const;
-  Logs finish_epoch(const model::Sums& own);
+  /// The rest of the epoch that state_ is in, as far as the limit allows.
+  void train_epoch();
+  void train_step();
+  /// With the epoch's sums merged.
+  Logs finish_epoch();
   bool stop_requested(int epoch, const Logs& logs);
 
   Model::Impl& model_;
@@ -36,7 +41,8 @@ class Trainer {
   data::Batcher batcher_;
   std::optional<Evaluator> validation_;
   Progress progress_;
-  std::int64_t steps_ = 0;
+  std::optional<Checkpointer> checkpointer_;
+  TrainState state_;
 };
 
 }  // namespace dtrain::inline v0::strategy

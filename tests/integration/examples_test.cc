@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "integration/local_job.h"
+#include "support/temporary_folder.h"
 
 namespace dtrain::inline v0::integration {
 namespace {
@@ -40,6 +41,22 @@ TEST(Examples, DigitsTrainsAloneAndOnClusters) {
     EXPECT_GE(accuracy_in(output), 0.94) << mode << "\n" << output;
     EXPECT_NE(output.find(" after 460 steps in "), std::string::npos) << output;
   }
+}
+
+TEST(Examples, DigitsGoesOnFromItsCheckpointsAloneAndOnAnotherCluster) {
+  const support::TemporaryFolder folder;
+  const auto train = [&](const char* mode, int servers, const char* epochs) {
+    return run_example(
+        {.workers = servers == 0 ? 1 : 2,
+         .servers = servers,
+         .command = {DTRAIN_EXAMPLES "/digits", "--mode", mode, "--data", DTRAIN_DATA, "--epochs",
+                     epochs, "--checkpoint_dir", folder.file("ckpt")}});
+  };
+  EXPECT_NE(train("local", 0, "2").find("Epoch 2/2"), std::string::npos);
+  const std::string output = train("sync", 3, "20");
+  EXPECT_EQ(output.find("Epoch 2/20"), std::string::npos) << output;
+  EXPECT_NE(output.find("Epoch 3/20"), std::string::npos) << output;
+  EXPECT_GE(accuracy_in(output), 0.94) << output;
 }
 
 TEST(Examples, OwnGradientsFindTheLine) {

@@ -105,11 +105,11 @@ std::vector<std::string> command_of(const Case& one) {
           "--hold_ms",
           ms(may_go_on ? 4000 : 600'000),
           "--peer_timeout_ms",
-          ms(2000),
+          ms(4000),
           "--reconnect_ms",
           ms(1000),
           "--join_ms",
-          ms(one.phase == Phase::kRendezvous ? 9000 : 20'000)};
+          ms(one.phase == Phase::kRendezvous ? 11000 : 20'000)};
 }
 
 /// Waits until the job stands where the victim is to die.

@@ -43,7 +43,7 @@ void reach(const std::string& phase, dtrain::Cluster& cluster, const Options& op
 
 void train(dtrain::Cluster& cluster, const Options& options) {
   constexpr std::size_t kElements = 1 << 20;
-  dtrain::ParameterClientOptions client_options{.chunk_bytes = 1024};
+  dtrain::ParameterClientOptions client_options{.chunk_bytes = 4096};
   if (options.at("mode") == "async") client_options.consistency = dtrain::Asynchronous{};
   dtrain::ParameterClient client(cluster, client_options);
   std::vector<float> values(kElements);

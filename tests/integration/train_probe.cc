@@ -86,9 +86,12 @@ void train(dtrain::Cluster& cluster, const std::map<std::string, std::string>& o
       static_cast<std::uint64_t>(cluster.rank() + 1));
   const long delay_ms_max = number(options, "delay_ms", 0);
   const auto data = make_data();
+  const auto folder = options.find("checkpoint_dir");
   model.fit(data, {.epochs = 1'000'000,
                    .batch_size = static_cast<std::size_t>(number(options, "batch", 48)),
                    .steps_max = number(options, "steps", 50),
+                   .checkpoint_dir = folder == options.end() ? "" : folder->second,
+                   .checkpoint = {.every_steps = number(options, "every_steps", 0)},
                    .verbosity = dtrain::Verbosity::kSilent,
                    .on_step_end = [&](std::int64_t step) {
                      std::cout << "step " << step << std::endl;

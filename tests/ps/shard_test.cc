@@ -99,5 +99,49 @@ TEST(Shard, PiecesOfOneUpdateShareItsStep) {
   EXPECT_EQ(read(whole.snapshot()), read(pieces.snapshot()));
 }
 
+TEST(Shard, AFrozenStateStaysWhatItWas) {
+  Shard shard(kSlice, Sgd{.learning_rate = 1.0F, .momentum = 0.5F});
+  const auto update = [&] {
+    shard.begin_update();
+    shard.apply(kSlice, std::vector<float>(8, 1.0F));
+    shard.end_update();
+  };
+  update();
+  const Frozen frozen = shard.freeze();
+  ASSERT_EQ(frozen.parts.size(), 2U);
+  EXPECT_EQ(frozen.version, 1U);
+  update();
+  shard.accumulate(kSlice, std::vector<float>(8, 1.0F), 1.0F, true);
+  shard.apply_sum({kSlice}, 1.0);
+  for (const auto& part : frozen.parts) {
+    EXPECT_EQ(std::vector<float>(part->span().begin(), part->span().end()),
+              std::vector<float>(8, -1.0F));
+  }
+  EXPECT_EQ(shard.freeze().parts[1]->span()[0], -1.75F);
+}
+
+TEST(Shard, ARestoredStateGoesOnAsTheOldOneWould) {
+  const Range right{104, 4};
+  Shard old(kSlice, Adam{});
+  Shard fresh(kSlice, Adam{});
+  const auto update = [](Shard& shard) {
+    shard.accumulate(kSlice, counted_from(-3), 1.0F, true);
+    shard.apply_sum({kSlice}, 1.0);
+  };
+  update(old);
+  update(old);
+  const Frozen frozen = old.freeze();
+  for (int part = 0; part < 3; ++part) {
+    const auto values = frozen.parts[static_cast<std::size_t>(part)]->span();
+    fresh.assign({100, 4}, values.first(4), part);
+    fresh.assign(right, values.last(4), part);
+  }
+  fresh.restore_step(old.step());
+  EXPECT_EQ(fresh.version(), 0U);
+  update(old);
+  update(fresh);
+  EXPECT_EQ(read(fresh.snapshot()), read(old.snapshot()));
+}
+
 }  // namespace
 }  // namespace dtrain::inline v0::ps
