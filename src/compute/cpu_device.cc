@@ -178,9 +178,8 @@ class CpuDevice final : public Device {
       slice.values = update.values.subspan(range.begin, range.count());
       slice.updated = update.updated.subspan(range.begin, range.count());
       slice.gradients = update.gradients.subspan(range.begin, range.count());
-      for (int slot = 0; slot < slot_count(optimizer); ++slot) {
-        auto& elements = slice.slots[static_cast<std::size_t>(slot)];
-        elements = elements.subspan(range.begin, range.count());
+      for (auto& slot : slice.slots) {
+        if (!slot.empty()) slot = slot.subspan(range.begin, range.count());
       }
       apply_with(kernels_, optimizer, slice);
     });

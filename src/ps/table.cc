@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "ps/optimizer_message.h"
 
 namespace dtrain::inline v0::ps {
 namespace {
@@ -11,40 +12,6 @@ constexpr std::size_t kVariablesMax = 1'000'000;
 constexpr std::size_t kChunkElementsMin = 64;
 constexpr std::size_t kChunkElementsMax = (64 << 20) / sizeof(float);
 constexpr std::uint32_t kTasksMax = 65'536;
-
-struct OptimizerWriter {
-  pb::Optimizer& message;
-  void operator()(const Sgd& sgd) const {
-    auto& out = *message.mutable_sgd();
-    out.set_learning_rate(sgd.learning_rate);
-    out.set_momentum(sgd.momentum);
-    out.set_nesterov(sgd.nesterov);
-  }
-  void operator()(const Adam& adam) const {
-    auto& out = *message.mutable_adam();
-    out.set_learning_rate(adam.learning_rate);
-    out.set_beta_1(adam.beta_1);
-    out.set_beta_2(adam.beta_2);
-    out.set_epsilon(adam.epsilon);
-  }
-};
-
-Optimizer parse_optimizer(const pb::Optimizer& message) {
-  switch (message.kind_case()) {
-    case pb::Optimizer::kSgd:
-      return Sgd{.learning_rate = message.sgd().learning_rate(),
-                 .momentum = message.sgd().momentum(),
-                 .nesterov = message.sgd().nesterov()};
-    case pb::Optimizer::kAdam:
-      return Adam{.learning_rate = message.adam().learning_rate(),
-                  .beta_1 = message.adam().beta_1(),
-                  .beta_2 = message.adam().beta_2(),
-                  .epsilon = message.adam().epsilon()};
-    case pb::Optimizer::KIND_NOT_SET:
-      break;
-  }
-  throw Error(ErrorCode::kProtocol, "the declared optimizer is unknown to this version");
-}
 
 Consistency parse_consistency(pb::Consistency message) {
   if (message == pb::SYNCHRONOUS) return Synchronous{};
@@ -82,10 +49,22 @@ std::string describe(const pb::Variable& variable) {
 
 std::string describe(const pb::Optimizer& optimizer) {
   try {
-    return to_string(parse_optimizer(optimizer));
+    return to_string(optimizer_from(optimizer));
   } catch (const Error&) {
     return "unknown";
   }
+}
+
+std::string rules_bytes(const pb::Table& table) {
+  pb::Table rules;
+  *rules.mutable_groups() = table.groups();
+  *rules.mutable_clipping() = table.clipping();
+  return rules.SerializeAsString();
+}
+
+std::string describe_rules(const pb::Table& table) {
+  const std::string text = to_string(rules_from(table));
+  return text.empty() ? "none" : text;
 }
 
 std::string describe(pb::Consistency consistency) {
@@ -101,7 +80,8 @@ pb::Table to_proto(const Table& table) {
     variable.set_name(entry.name);
     for (const std::int64_t size : entry.shape) variable.add_shape(size);
   }
-  std::visit(OptimizerWriter{*message.mutable_optimizer()}, table.optimizer);
+  write_optimizer(table.optimizer, *message.mutable_optimizer());
+  write_rules(table.rules, message);
   message.set_consistency(table.synchronous() ? pb::SYNCHRONOUS : pb::ASYNCHRONOUS);
   message.set_workers(static_cast<std::uint32_t>(table.workers));
   message.set_servers(static_cast<std::uint32_t>(table.servers));
@@ -118,12 +98,14 @@ base::Result<Table> from_proto(const pb::Table& message) try {
                          .shape = Shape(variable.shape().begin(), variable.shape().end())});
   }
   Table table{.layout = tensor::Layout::plan(variables),
-              .optimizer = parse_optimizer(message.optimizer()),
+              .optimizer = optimizer_from(message.optimizer()),
               .consistency = parse_consistency(message.consistency()),
               .workers = static_cast<int>(message.workers()),
               .servers = static_cast<int>(message.servers()),
-              .chunk_elements = message.chunk_elements()};
+              .chunk_elements = message.chunk_elements(),
+              .rules = rules_from(message)};
   validate(table.optimizer);
+  (void)compute::UpdatePlan(table.layout, table.optimizer, table.rules);  // throws what is wrong
   return table;
 } catch (const Error& error) {
   return error;
@@ -141,6 +123,9 @@ std::string difference(const pb::Table& ours, const pb::Table& theirs) {
   if (ours.optimizer().SerializeAsString() != theirs.optimizer().SerializeAsString()) {
     return base::str_cat("optimizer ", describe(theirs.optimizer()), ", not ",
                          describe(ours.optimizer()));
+  }
+  if (rules_bytes(ours) != rules_bytes(theirs)) {
+    return base::str_cat("update rules ", describe_rules(theirs), ", not ", describe_rules(ours));
   }
   if (ours.consistency() != theirs.consistency()) {
     return base::str_cat("consistency ", describe(theirs.consistency()), ", not ",

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "compute/update_plan.h"
 #include "strategy/exchange.h"
 
 namespace dtrain::inline v0::strategy {
@@ -14,12 +15,10 @@ class LocalExchange final : public Exchange {
   int workers() const override { return 1; }
   bool synchronous() const override { return true; }
 
-  void start(const Optimizer& optimizer) override {
-    optimizer_ = optimizer;
+  void start(const Optimizer& optimizer, const UpdateRules& rules) override {
+    plan_ = compute::UpdatePlan(network_.layout(), optimizer, rules);
     steps_ = 0;
-    for (int i = 0; i < compute::slot_count(optimizer); ++i) {
-      slots_[static_cast<std::size_t>(i)] = tensor::Arena(arenas_.values.count());
-    }
+    slots_ = compute::slot_arenas(optimizer, arenas_.values.count());
   }
 
   bool started_elsewhere() const override { return false; }
@@ -30,10 +29,10 @@ class LocalExchange final : public Exchange {
                                     .values = arenas_.values.span(),
                                     .updated = arenas_.values.span(),
                                     .gradients = arenas_.gradients.span()};
-    for (int i = 0; i < compute::slot_count(optimizer_); ++i) {
-      update.slots[static_cast<std::size_t>(i)] = slots_[static_cast<std::size_t>(i)].span();
-    }
-    network_.device().optimizer_step(optimizer_, update);
+    for (std::size_t i = 0; i < slots_.size(); ++i) update.slots[i] = slots_[i].span();
+    plan_.for_each_part(0, update, {}, [&](const auto& run) {
+      network_.device().optimizer_step(plan_.optimizer(), run);
+    });
   }
 
   void refresh() override {}
@@ -45,7 +44,7 @@ class LocalExchange final : public Exchange {
  private:
   model::Network& network_;
   Arenas& arenas_;
-  Optimizer optimizer_;
+  compute::UpdatePlan plan_;
   std::array<tensor::Arena, compute::kOptimizerSlotsMax> slots_;
   std::int64_t steps_ = 0;
 };

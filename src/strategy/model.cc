@@ -64,8 +64,9 @@ Model& Model::operator=(Model&&) noexcept = default;
 
 void Model::compile(const CompileOptions& options) {
   validate(options.optimizer);
+  validate(options.rules);
   impl_->network().set_objective(options.loss, options.metrics);
-  impl_->exchange().start(options.optimizer);
+  impl_->exchange().start(options.optimizer, options.rules);
 }
 
 History Model::fit(const Dataset& data, const FitOptions& options) {

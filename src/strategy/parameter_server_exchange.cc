@@ -24,7 +24,8 @@ class ParameterServerExchange final : public Exchange {
     return std::holds_alternative<Synchronous>(options_.consistency);
   }
 
-  void start(const Optimizer& optimizer) override {
+  void start(const Optimizer& optimizer, const UpdateRules& rules) override {
+    const compute::UpdatePlan plan(network_.layout(), optimizer, rules);
     if (started_) {
       throw Error(ErrorCode::kFailedPrecondition,
                   "compile() was called twice under a parameter server",
@@ -34,7 +35,9 @@ class ParameterServerExchange final : public Exchange {
     table_.declare({.layout = network_.layout(),
                     .optimizer = optimizer,
                     .consistency = options_.consistency,
-                    .chunk_elements = options_.chunk_bytes / sizeof(float)});
+                    .chunk_elements = options_.chunk_bytes / sizeof(float),
+                    .rules = rules});
+    trained_ = ps::trained_ranges(plan);
     if (rank() == 0) {
       ps::RemoteTable::wait(
           table_.push({.sources = {{whole_, arenas_.values.span().data()}}, .assign = true}));
@@ -45,9 +48,12 @@ class ParameterServerExchange final : public Exchange {
   bool started_elsewhere() const override { return started_; }
 
   void step(std::uint64_t examples) override {
-    ps::RemoteTable::wait(table_.push({.sources = {{whole_, arenas_.gradients.span().data()}},
-                                       .weight = examples,
-                                       .targets = {{whole_, arenas_.values.span().data()}}}));
+    ps::PushRequest request{.weight = examples};
+    for (const ps::Range range : trained_) {
+      request.sources.push_back({range, arenas_.gradients.span().data() + range.begin});
+      request.targets.push_back({range, arenas_.values.span().data() + range.begin});
+    }
+    ps::RemoteTable::wait(table_.push(std::move(request)));
   }
 
   void refresh() override { table_.pull({{whole_, arenas_.values.span().data()}}).get(); }
@@ -68,6 +74,7 @@ class ParameterServerExchange final : public Exchange {
   Arenas& arenas_;
   ps::RemoteTable table_;
   const ps::Range whole_;
+  std::vector<ps::Range> trained_;  ///< All but frozen variables.
   bool started_ = false;
 };
 

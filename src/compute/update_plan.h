@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "compute/optimizer.h"
+#include "dtrain/update_rules.h"
+#include "tensor/layout.h"
+
+namespace dtrain::inline v0::compute {
+
+/// Neighbouring elements of an arena that are updated alike.
+struct UpdateRun {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  float learning_rate_factor = 1.0F;
+  bool weight_decay = true;
+  bool frozen = false;
+  std::size_t variable = 0;  ///< Its index in the layout; the first of several.
+};
+
+/// An optimizer and its rules laid over an arena: which elements are updated, and how. Planned
+/// once; the same on every process. Immutable.
+class UpdatePlan {
+ public:
+  /// One rule for everything, whatever the arena.
+  explicit UpdatePlan(Optimizer optimizer = Sgd{});
+  /// Throws invalid_argument for a group that matches no variable, for a variable in two groups,
+  /// for rules that are wrong by themselves, and when nothing is left to train.
+  UpdatePlan(const tensor::Layout& layout, Optimizer optimizer, const UpdateRules& rules);
+
+  const Optimizer& optimizer() const { return optimizer_; }
+  const Clipping& clipping() const { return clipping_; }
+  /// They ascend and cover the arena, padding behind variables included.
+  const std::vector<UpdateRun>& runs() const { return runs_; }
+  bool has_frozen() const { return has_frozen_; }
+
+  /// Cuts an update of the elements from `begin` on at the runs' borders and calls `apply` for
+  /// each part with its rule filled in; frozen parts are left out. `clip_factors`, where they are
+  /// not empty, multiply the gradients: one for each variable of the layout with clipping by norm,
+  /// a single one by global norm.
+  void for_each_part(std::size_t begin, const OptimizerUpdate& update,
+                     std::span<const double> clip_factors,
+                     const std::function<void(const OptimizerUpdate&)>& apply) const;
+
+ private:
+  Optimizer optimizer_;
+  Clipping clipping_;
+  std::vector<UpdateRun> runs_;
+  bool has_frozen_ = false;
+};
+
+/// Whether `pattern`, in which `*` stands for any characters, fits the whole of `name`.
+bool matches(std::string_view pattern, std::string_view name);
+
+}  // namespace dtrain::inline v0::compute
