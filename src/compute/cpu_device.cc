@@ -184,6 +184,7 @@ class CpuDevice final : public Device {
       apply_with(kernels_, optimizer, slice);
     });
   }
+  void add_squares(std::span<const float> values, SquareSum& sum) override { sum.add(values); }
   void accumulate(std::span<float> sum, std::span<const float> gradients, float weight) override {
     assert(sum.size() == gradients.size());
     split(sum.size(), sum.size(), kSplitMultiple, [&](Range range) {

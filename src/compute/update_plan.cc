@@ -171,6 +171,31 @@ UpdatePlan::UpdatePlan(const tensor::Layout& layout, Optimizer optimizer, const 
   }
 }
 
+bool UpdatePlan::is_frozen(std::size_t element) const {
+  return std::ranges::upper_bound(runs_, element, {}, &UpdateRun::end)->frozen;
+}
+
+std::vector<double> UpdatePlan::clip_factors(const tensor::Layout& layout, double scale,
+                                             const AddSquares& add_squares) const {
+  if (!clips_by_norm()) return {};
+  const auto& entries = layout.entries();
+  if (clipping_.global_norm > 0.0F) {
+    SquareSum sum;
+    for (const tensor::LayoutEntry& entry : entries) {
+      if (!is_frozen(entry.offset)) add_squares(entry.offset, entry.count, sum);
+    }
+    return {clip_factor(sum.value(), scale, clipping_.global_norm)};
+  }
+  std::vector<double> factors(entries.size(), 1.0);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (is_frozen(entries[i].offset)) continue;
+    SquareSum sum;
+    add_squares(entries[i].offset, entries[i].count, sum);
+    factors[i] = clip_factor(sum.value(), scale, clipping_.norm);
+  }
+  return factors;
+}
+
 void UpdatePlan::for_each_part(std::size_t begin, const OptimizerUpdate& update,
                                std::span<const double> clip_factors,
                                const std::function<void(const OptimizerUpdate&)>& apply) const {
@@ -186,7 +211,7 @@ void UpdatePlan::for_each_part(std::size_t begin, const OptimizerUpdate& update,
     part.weight_decay = run->weight_decay;
     if (clipping_.value > 0.0F) part.gradient_limit = clipping_.value;
     if (!clip_factors.empty()) {
-      const double factor = clip_factors[clip_factors.size() == 1 ? 0 : run->variable];
+      const double factor = clip_factors[clipping_.global_norm > 0.0F ? 0 : run->variable];
       part.gradient_scale = static_cast<float>(static_cast<double>(update.gradient_scale) * factor);
     }
     part.values = update.values.subspan(skip, count);

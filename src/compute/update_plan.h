@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "compute/optimizer.h"
+#include "compute/square_sum.h"
 #include "dtrain/update_rules.h"
 #include "tensor/layout.h"
 
@@ -36,6 +38,16 @@ class UpdatePlan {
   /// They ascend and cover the arena, padding behind variables included.
   const std::vector<UpdateRun>& runs() const { return runs_; }
   bool has_frozen() const { return has_frozen_; }
+  bool is_frozen(std::size_t element) const;
+  /// Whether a norm of the gradients must be known before an update.
+  bool clips_by_norm() const { return clipping_.norm > 0.0F || clipping_.global_norm > 0.0F; }
+
+  /// Adds the squares of the gradients of elements [begin, begin + count) to a sum.
+  using AddSquares = std::function<void(std::size_t begin, std::size_t count, SquareSum& sum)>;
+  /// What for_each_part takes as clip_factors, where all gradients are at hand. The gradients
+  /// that count are `scale` times those that `add_squares` adds. Empty unless clips_by_norm().
+  std::vector<double> clip_factors(const tensor::Layout& layout, double scale,
+                                   const AddSquares& add_squares) const;
 
   /// Cuts an update of the elements from `begin` on at the runs' borders and calls `apply` for
   /// each part with its rule filled in; frozen parts are left out. `clip_factors`, where they are

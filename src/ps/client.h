@@ -9,6 +9,7 @@
 
 #include "base/completion.h"
 #include "observe/log.h"
+#include "ps/norms.h"
 #include "ps/table.h"
 #include "transport/endpoint.h"
 
@@ -31,6 +32,8 @@ struct PushRequest {
   /// Where the values after this push go (a fused push-pull); empty: not wanted. The same ranges
   /// as `sources`.
   std::vector<Target> targets;
+  /// Memory that sources lie in and that is not the caller's; let go of with the caller's.
+  std::shared_ptr<const void> hold = {};
 };
 
 /// How an operation ends: with the lowest version among the servers, or an error.
@@ -135,6 +138,7 @@ class Client final : public transport::Handler {
   void on_position(ServerLink& server, const pb::Position& position);
   void on_values(ServerLink& server, const pb::Values& values,
                  const std::vector<transport::Frame>& payload);
+  void on_norms(ServerLink& server, const pb::Norms& norms);  // client_norms.cc
   void on_failure(const ServerLink& server, const pb::Failure& failure);
 
   void start(ServerLink& server);
@@ -163,6 +167,7 @@ class Client final : public transport::Handler {
   const observe::Logger logger_;
   const ClientOptions options_;
   std::vector<ServerLink> servers_;
+  NormCollector norms_;  ///< Rank 0's.
   base::Completion<base::Done> declaration_;
   std::uint64_t last_operation_ = 0;
   std::uint64_t last_pull_id_ = 0;

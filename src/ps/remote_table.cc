@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "ps/clip.h"
 
 namespace dtrain::inline v0::ps {
 
@@ -55,6 +56,8 @@ void RemoteTable::declare(Table table) {
   // Throws when another client is alive; only then is this one to be taken away again.
   cluster_.endpoint()->set_handler(transport::Service::kPs, client.get());
   client_ = std::move(client);
+  plan_ = compute::UpdatePlan(client_->table().layout, client_->table().optimizer,
+                              client_->table().rules);
   cluster_.on_failure([weak = std::weak_ptr(client_)](const Error& error) {
     if (const auto alive = weak.lock()) alive->fail(error);
   });
@@ -72,7 +75,7 @@ const Table& RemoteTable::table() const {
 }
 
 PushTicket RemoteTable::push(PushRequest request) {
-  (void)table();
+  if (!table().synchronous()) clip_own_gradients(table().layout, plan_, request);
   PushTicket ticket;
   cluster_.run_on_io([&] { ticket = client_->push(std::move(request)); });
   return ticket;

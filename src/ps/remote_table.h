@@ -20,7 +20,8 @@ class RemoteTable {
   void declare(Table table);
   const Table& table() const;
 
-  /// The memory in the request is borrowed until both of the ticket's completions are set.
+  /// Asynchronous gradients are clipped by norm here, on the caller's thread. The memory in the
+  /// request is borrowed until both of the ticket's completions are set.
   PushTicket push(PushRequest request);
   base::Completion<std::uint64_t> pull(std::vector<Target> targets);
   /// Waits for both completions and returns the version or throws the error.
@@ -29,6 +30,7 @@ class RemoteTable {
  private:
   Cluster::Impl& cluster_;
   std::shared_ptr<Client> client_;
+  compute::UpdatePlan plan_;
 };
 
 }  // namespace dtrain::inline v0::ps

@@ -18,8 +18,6 @@ Server::Server(transport::Endpoint& endpoint, std::string name, observe::Logger 
                ServerOptions options)
     : endpoint_(endpoint), name_(std::move(name)), logger_(std::move(logger)), options_(options) {}
 
-base::TimePoint Server::on_timer(base::TimePoint) { return base::kForever; }
-
 Session* Server::session_of(std::uint64_t incarnation) {
   const auto found = sessions_.find(incarnation);
   return found == sessions_.end() ? nullptr : &found->second;
@@ -76,7 +74,7 @@ void Server::advance_synchronous() {
     limit = session->applied;
     first = false;
   }
-  if (whole) finish_step();
+  if (whole && norms_known()) finish_step();
 }
 
 void Server::finish_step() {
@@ -87,7 +85,9 @@ void Server::finish_step() {
     if (session->weight > 0) contributor = session;
   }
   if (contributor) {
-    shard_->apply_sum(contributor->ranges, weight_total);
+    shard_->apply_sum(contributor->ranges, weight_total,
+                      norms_ ? norms_->factors : std::vector<double>{});
+    norms_.reset();
     ++stats_.updates;
   }
   for (Session* session : by_rank_) {
@@ -174,6 +174,7 @@ std::vector<int> Server::ranks_missing() const {
       missing.push_back(static_cast<int>(rank));
     }
   }
+  if (missing.empty() && norms_) missing.push_back(0);  // it adds up the norms
   return missing;
 }
 

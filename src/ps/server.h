@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "observe/log.h"
+#include "ps/norms.h"
 #include "ps/shard.h"
 #include "ps/table.h"
 #include "transport/endpoint.h"
@@ -115,6 +116,13 @@ class Server final : public transport::Handler {
   void fail(transport::LinkId link, const Error& error);
   std::uint64_t eager_bytes_per_worker() const;
 
+  // server_norms.cc: norms of gradients over all servers.
+  /// Whether the step's sum may be applied; asks for the norms that it is clipped by.
+  bool norms_known();
+  void begin_norms();
+  void ask_norms();
+  void on_norm_totals(const Session& session, const pb::NormTotals& totals);
+
   // server.cc: whose turn it is.
   void advance();
   void apply_assignments();
@@ -140,6 +148,7 @@ class Server final : public transport::Handler {
   std::map<std::uint64_t, Session> sessions_;  ///< By incarnation.
   std::vector<Session*> by_rank_;
   std::deque<std::uint64_t> turns_;  ///< Asynchronous: incarnations with a push, first come first.
+  std::optional<NormRound> norms_;   ///< Of the step whose sum is whole.
   ServerStats stats_;
 };
 

@@ -56,6 +56,9 @@ void Server::on_message(transport::Incoming incoming) {
     case pb::Request::kPull:
       on_pull(*session, request.pull());
       break;
+    case pb::Request::kNormTotals:
+      on_norm_totals(*session, request.norm_totals());
+      break;
     default:
       break;
   }

@@ -73,6 +73,14 @@ void Shard::update_range(Range range, std::span<const float> gradients, float gr
                       [&](const auto& run) { compute::apply(plan_.optimizer(), run); });
 }
 
+void Shard::add_squares(Range range, const std::vector<Range>& ranges,
+                        compute::SquareSum& sum) const {
+  for (const Range& given : ranges) {
+    const Range both = intersect(given, range);
+    if (both.count > 0) sum.add(part(sum_, slice_, both));
+  }
+}
+
 void Shard::apply_sum(const std::vector<Range>& ranges, double weight_total,
                       std::span<const double> clip_factors) {
   assert(!updating_ && weight_total > 0);

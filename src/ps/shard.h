@@ -31,6 +31,7 @@ class Shard {
   Shard(Range slice, Optimizer optimizer);
 
   Range slice() const { return slice_; }
+  const compute::UpdatePlan& plan() const { return plan_; }
   /// Updates applied so far: the optimizer's step.
   std::uint64_t version() const { return version_; }
   /// Not between begin_update() and end_update().
@@ -42,6 +43,8 @@ class Shard {
   /// Adds `weight * gradients` to the step's sum; the first contribution to a range (`first`)
   /// starts the sum.
   void accumulate(Range range, std::span<const float> gradients, float weight, bool first);
+  /// Adds the squares of the step's sum, in the parts of `range` that `ranges` have.
+  void add_squares(Range range, const std::vector<Range>& ranges, compute::SquareSum& sum) const;
   /// One update with the sum divided by `weight_total`, over `ranges`. `clip_factors` as
   /// UpdatePlan::for_each_part takes them.
   void apply_sum(const std::vector<Range>& ranges, double weight_total,

@@ -30,7 +30,11 @@ class LocalExchange final : public Exchange {
                                     .updated = arenas_.values.span(),
                                     .gradients = arenas_.gradients.span()};
     for (std::size_t i = 0; i < slots_.size(); ++i) update.slots[i] = slots_[i].span();
-    plan_.for_each_part(0, update, {}, [&](const auto& run) {
+    const std::vector<double> factors = plan_.clip_factors(
+        network_.layout(), 1.0, [&](std::size_t begin, std::size_t count, compute::SquareSum& sum) {
+          network_.device().add_squares(update.gradients.subspan(begin, count), sum);
+        });
+    plan_.for_each_part(0, update, factors, [&](const auto& run) {
       network_.device().optimizer_step(plan_.optimizer(), run);
     });
   }

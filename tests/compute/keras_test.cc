@@ -4,8 +4,7 @@
 
 #include <cmath>
 
-#include "compute/optimizer.h"
-#include "dtrain/update_rules.h"
+#include "compute/update_plan.h"
 
 namespace dtrain::inline v0::compute {
 namespace {
@@ -73,6 +72,32 @@ TEST(Keras, SchedulesGiveItsRates) {
       EXPECT_NEAR(keras.rate.at(kAt[i]), keras.rates[i], kTolerance * 0.1)
           << to_string(keras.rate) << " at " << kAt[i];
     }
+  }
+}
+
+TEST(Keras, ClippingGivesItsValues) {
+  // Two variables of three elements each, which lie at 0 and at 16.
+  const tensor::Layout layout =
+      tensor::Layout::plan({{.name = "a", .shape = {3}}, {.name = "b", .shape = {3}}});
+  const auto spread = [&](const std::vector<float>& packed) {
+    std::vector<float> elements(layout.count());
+    std::copy_n(packed.begin(), 3, elements.begin());
+    std::copy_n(packed.begin() + 3, 3, elements.begin() + 16);
+    return elements;
+  };
+  for (const KerasClipping& keras : kClippings) {
+    const UpdatePlan plan(layout, Sgd{.learning_rate = 0.1F}, {.clipping = keras.clipping});
+    std::vector<float> values = spread(kStart);
+    for (const std::vector<float>& packed : kGradients) {
+      const std::vector<float> gradients = spread(packed);
+      const auto factors =
+          plan.clip_factors(layout, 1.0, [&](std::size_t begin, std::size_t count, SquareSum& sum) {
+            sum.add(std::span(gradients).subspan(begin, count));
+          });
+      plan.for_each_part(0, {.values = values, .updated = values, .gradients = gradients}, factors,
+                         [&](const auto& part) { compute::apply(plan.optimizer(), part); });
+    }
+    expect_near(values, spread(keras.last), to_string(UpdateRules{.clipping = keras.clipping}));
   }
 }
 
