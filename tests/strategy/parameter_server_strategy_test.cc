@@ -99,8 +99,10 @@ TEST(ParameterServerStrategy, RulesHaveTheSameMeaningInOneProcessAndInAClusterOf
 TEST(ParameterServerStrategy, RulesThatDoNotFitTheModelAreRefusedByCompile) {
   const auto error = [](const Strategy& strategy) {
     Model model = strategy.build({.input_shape = {1}, .layers = {Dense{1}}});
-    return error_of(
+    const std::string refused = error_of(
         [&] { model.compile({.rules = {.groups = {{.variables = {"conv/*"}, .frozen = true}}}}); });
+    EXPECT_NE(error_of([&] { model.fit(line(4)); }).find("not compiled"), std::string::npos);
+    return refused;
   };
   const char* says = "\"conv/*\" of a parameter group matches no variable";
   EXPECT_NE(error(Strategy::local()).find(says), std::string::npos);
