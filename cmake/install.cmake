@@ -20,6 +20,7 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/export.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/initializers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/layers.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/learning_rate.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/log.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/losses.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/metrics.h
@@ -29,6 +30,7 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/parameter_server.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/run.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/strategy.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/update_rules.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/variable.h)
 
 if(NOT BUILD_SHARED_LIBS)

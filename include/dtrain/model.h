@@ -17,6 +17,7 @@
 #include "dtrain/losses.h"
 #include "dtrain/metrics.h"
 #include "dtrain/optimizer.h"
+#include "dtrain/update_rules.h"
 
 namespace dtrain::inline v0 {
 
@@ -25,6 +26,7 @@ struct CompileOptions {
   Optimizer optimizer = Sgd{};
   Loss loss = MeanSquaredError{};
   std::vector<Metric> metrics = {};
+  UpdateRules rules = {};  ///< Clipping and parameter groups.
 };
 
 /// Names as Keras shows them ("loss", "accuracy", "val_loss", ...) to their values.
@@ -86,8 +88,8 @@ class DTRAIN_EXPORT Model {
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
 
-  /// Sets optimizer, loss and metrics; under a parameter server also declares the variables, which
-  /// get the chief's values. Throws invalid_argument where they do not fit the model, and
+  /// Sets optimizer, rules, loss and metrics; under a parameter server also declares the variables,
+  /// which get the chief's values. Throws invalid_argument where they do not fit the model, and
   /// failed_precondition for a second compile() under a parameter server.
   void compile(const CompileOptions& options);
 

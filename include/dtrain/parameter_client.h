@@ -10,6 +10,7 @@
 #include "dtrain/consistency.h"
 #include "dtrain/export.h"
 #include "dtrain/optimizer.h"
+#include "dtrain/update_rules.h"
 #include "dtrain/variable.h"
 
 namespace dtrain::inline v0 {
@@ -83,8 +84,9 @@ class DTRAIN_EXPORT ParameterClient {
 
   /// What is trained, and how. Once, before everything else. Rank 0's `initial` values are the
   /// first version. Throws invalid_argument when another worker has declared something else (it
-  /// says what) or a variable or the optimizer is wrong.
-  void declare(const std::vector<Variable>& variables, const Optimizer& optimizer);
+  /// says what) or a variable, the optimizer or a rule is wrong.
+  void declare(const std::vector<Variable>& variables, const Optimizer& optimizer,
+               const UpdateRules& rules = {});
 
   /// Fills the spans with one version of each slice, at least as new as this worker's last push;
   /// the first pull waits for the first values.

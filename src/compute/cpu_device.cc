@@ -178,13 +178,13 @@ class CpuDevice final : public Device {
       slice.values = update.values.subspan(range.begin, range.count());
       slice.updated = update.updated.subspan(range.begin, range.count());
       slice.gradients = update.gradients.subspan(range.begin, range.count());
-      for (int slot = 0; slot < slot_count(optimizer); ++slot) {
-        auto& elements = slice.slots[static_cast<std::size_t>(slot)];
-        elements = elements.subspan(range.begin, range.count());
+      for (auto& slot : slice.slots) {
+        if (!slot.empty()) slot = slot.subspan(range.begin, range.count());
       }
       apply_with(kernels_, optimizer, slice);
     });
   }
+  void add_squares(std::span<const float> values, SquareSum& sum) override { sum.add(values); }
   void accumulate(std::span<float> sum, std::span<const float> gradients, float weight) override {
     assert(sum.size() == gradients.size());
     split(sum.size(), sum.size(), kSplitMultiple, [&](Range range) {

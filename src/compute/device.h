@@ -9,6 +9,7 @@
 
 #include "compute/kernels.h"
 #include "compute/optimizer.h"
+#include "compute/square_sum.h"
 #include "dtrain/activation.h"
 #include "dtrain/metrics.h"
 
@@ -131,6 +132,8 @@ class Device {
   /// As compute::apply and compute::accumulate, on device memory.
   virtual void optimizer_step(const Optimizer& optimizer, const OptimizerUpdate& update) = 0;
   virtual void accumulate(std::span<float> sum, std::span<const float> gradients, float weight) = 0;
+  /// Adds the squares of `values`, which lie in device memory, to a sum in the host's.
+  virtual void add_squares(std::span<const float> values, SquareSum& sum) = 0;
 };
 
 /// Elements in a device's memory that grow when asked and never shrink.

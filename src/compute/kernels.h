@@ -62,30 +62,89 @@ struct DropoutTask {
   float* out = nullptr;
 };
 
-struct SgdTask {
+/// Most slots that an optimizer keeps per element.
+constexpr std::size_t kOptimizerSlotsMax = 3;
+
+/// What every optimizer's loop reads and writes; all memory is `count` elements long.
+struct UpdateTask {
   std::size_t count = 0;
   const float* values = nullptr;
   float* updated = nullptr;  ///< `values` or memory that overlaps nothing here.
   const float* gradients = nullptr;
-  float* momentums = nullptr;  ///< Null without momentum.
+  float* slots[kOptimizerSlotsMax] = {};  ///< Null behind the optimizer's last.
   float gradient_scale = 1.0F;
+  float gradient_limit = 0.0F;  ///< Scaled gradients are cut to its magnitude; infinity: not.
   float learning_rate = 0.0F;
+  float weight_decay = 0.0F;
+};
+
+struct SgdTask {
+  UpdateTask update;
   float momentum = 0.0F;
   bool nesterov = false;
 };
 
+struct AdagradTask {
+  UpdateTask update;
+  float epsilon = 0.0F;
+};
+
+struct AdadeltaTask {
+  UpdateTask update;
+  float rho = 0.0F;
+  float one_minus_rho = 0.0F;
+  float epsilon = 0.0F;
+};
+
+struct RmsPropTask {
+  UpdateTask update;
+  float rho = 0.0F;
+  float one_minus_rho = 0.0F;
+  float momentum = 0.0F;
+  float epsilon = 0.0F;
+  bool centered = false;
+};
+
 struct AdamTask {
-  std::size_t count = 0;
-  const float* values = nullptr;
-  float* updated = nullptr;  ///< `values` or memory that overlaps nothing here.
-  const float* gradients = nullptr;
-  float* m = nullptr;
-  float* v = nullptr;
-  float gradient_scale = 1.0F;
+  UpdateTask update;
   float alpha = 0.0F;  ///< The learning rate with both corrections.
   float one_minus_beta_1 = 0.0F;
   float one_minus_beta_2 = 0.0F;
   float epsilon = 0.0F;
+};
+
+struct AdamaxTask {
+  UpdateTask update;
+  float one_minus_beta_1 = 0.0F;
+  float beta_2 = 0.0F;
+  float correction = 0.0F;  ///< 1 - beta_1^t
+  float epsilon = 0.0F;
+};
+
+struct NadamTask {
+  UpdateTask update;
+  float one_minus_beta_1 = 0.0F;
+  float one_minus_beta_2 = 0.0F;
+  float momentum_part = 0.0F;  ///< Of the momentum in the step, and
+  float gradient_part = 0.0F;  ///< of the gradient.
+  float correction_2 = 0.0F;   ///< 1 - beta_2^t
+  float epsilon = 0.0F;
+};
+
+struct FtrlTask {
+  UpdateTask update;
+  float exponent = 0.5F;  ///< -learning_rate_power
+  float l1 = 0.0F;
+  float l2_twice = 0.0F;  ///< 2 * l2 + beta / learning_rate
+  float shrinkage_twice = 0.0F;
+};
+
+struct LionTask {
+  UpdateTask update;
+  float beta_1 = 0.0F;
+  float one_minus_beta_1 = 0.0F;
+  float beta_2 = 0.0F;
+  float one_minus_beta_2 = 0.0F;
 };
 
 /// One instruction set's kernels. Elementwise ones give the same bits in every table (they are
@@ -107,7 +166,14 @@ struct KernelTable {
   void (*loss)(const LossTask& task);
   void (*dropout)(const DropoutTask& task);
   void (*sgd)(const SgdTask& task);
+  void (*adagrad)(const AdagradTask& task);
+  void (*adadelta)(const AdadeltaTask& task);
+  void (*rmsprop)(const RmsPropTask& task);
   void (*adam)(const AdamTask& task);
+  void (*adamax)(const AdamaxTask& task);
+  void (*nadam)(const NadamTask& task);
+  void (*ftrl)(const FtrlTask& task);
+  void (*lion)(const LionTask& task);
   void (*accumulate)(std::size_t count, float* sum, const float* gradients, float weight);
   void (*to_float16)(std::size_t count, const float* in, std::uint16_t* out);
   void (*from_float16)(std::size_t count, const std::uint16_t* in, float* out);

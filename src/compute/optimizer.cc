@@ -1,126 +1,73 @@
+// What optimizers are: their checks, texts and slots. optimizer_apply.cc runs them.
 #include "compute/optimizer.h"
 
+#include <algorithm>
 #include <cassert>
-#include <cmath>
-#include <string_view>
 
 #include "base/strings.h"
-#include "compute/dispatch.h"
-#include "dtrain/error.h"
+#include "compute/describe.h"
 
 namespace dtrain::inline v0 {
-namespace {
-
-[[noreturn]] void refuse(std::string_view field, float value, std::string_view allowed) {
-  throw Error(ErrorCode::kInvalidArgument, base::str_cat(field, " is ", value),
-              base::str_cat("Give a number ", allowed));
-}
-
-// Written so that NaN is refused.
-void check_learning_rate(std::string_view field, float value) {
-  if (!(value >= 0.0F) || std::isinf(value)) refuse(field, value, "of at least 0");
-}
-
-void check_fraction(std::string_view field, float value) {
-  if (!(value >= 0.0F && value < 1.0F)) refuse(field, value, "in [0, 1)");
-}
-
-void check(const Sgd& sgd) {
-  check_learning_rate("Sgd::learning_rate", sgd.learning_rate);
-  check_fraction("Sgd::momentum", sgd.momentum);
-}
-
-void check(const Adam& adam) {
-  check_learning_rate("Adam::learning_rate", adam.learning_rate);
-  check_fraction("Adam::beta_1", adam.beta_1);
-  check_fraction("Adam::beta_2", adam.beta_2);
-  if (!(adam.epsilon > 0.0F) || std::isinf(adam.epsilon)) {
-    refuse("Adam::epsilon", adam.epsilon, "above 0");
-  }
-}
-
-std::string text(const Sgd& sgd) {
-  return base::str_cat("Sgd(learning_rate=", sgd.learning_rate, ", momentum=", sgd.momentum,
-                       ", nesterov=", sgd.nesterov ? "true" : "false", ")");
-}
-
-std::string text(const Adam& adam) {
-  return base::str_cat("Adam(learning_rate=", adam.learning_rate, ", beta_1=", adam.beta_1,
-                       ", beta_2=", adam.beta_2, ", epsilon=", adam.epsilon, ")");
-}
-
-}  // namespace
 
 void validate(const Optimizer& optimizer) {
-  std::visit([](const auto& kind) { check(kind); }, optimizer);
+  std::visit([](const auto& kind) { compute::check_fields(kind); }, optimizer);
 }
 
 std::string to_string(const Optimizer& optimizer) {
-  return std::visit([](const auto& kind) { return text(kind); }, optimizer);
+  return std::visit([](const auto& kind) { return compute::text_of(kind); }, optimizer);
 }
 
 namespace compute {
 namespace {
 
-int slots_of(const Sgd& sgd) { return sgd.momentum > 0.0F ? 1 : 0; }
-int slots_of(const Adam& /*adam*/) { return 2; }
-
-void run(const KernelTable& kernels, const Sgd& sgd, const OptimizerUpdate& update) {
-  kernels.sgd({.count = update.values.size(),
-               .values = update.values.data(),
-               .updated = update.updated.data(),
-               .gradients = update.gradients.data(),
-               .momentums = slots_of(sgd) == 1 ? update.slots[0].data() : nullptr,
-               .gradient_scale = update.gradient_scale,
-               .learning_rate = sgd.learning_rate,
-               .momentum = sgd.momentum,
-               .nesterov = sgd.nesterov});
+Slots slots_of(const Sgd& sgd) { return sgd.momentum > 0.0F ? Slots{{"momentum"}} : Slots{}; }
+Slots slots_of(const Adagrad& adagrad) {
+  return {{"accumulator", adagrad.initial_accumulator_value}};
 }
-
-void run(const KernelTable& kernels, const Adam& adam, const OptimizerUpdate& update) {
-  // In double: in float, 1 - beta_2^t loses half of its digits in the first steps.
-  const auto step = static_cast<double>(update.step);
-  const double correction_1 = 1.0 - std::pow(static_cast<double>(adam.beta_1), step);
-  const double correction_2 = 1.0 - std::pow(static_cast<double>(adam.beta_2), step);
-  const double alpha =
-      static_cast<double>(adam.learning_rate) * std::sqrt(correction_2) / correction_1;
-  kernels.adam({.count = update.values.size(),
-                .values = update.values.data(),
-                .updated = update.updated.data(),
-                .gradients = update.gradients.data(),
-                .m = update.slots[0].data(),
-                .v = update.slots[1].data(),
-                .gradient_scale = update.gradient_scale,
-                .alpha = static_cast<float>(alpha),
-                .one_minus_beta_1 = 1.0F - adam.beta_1,
-                .one_minus_beta_2 = 1.0F - adam.beta_2,
-                .epsilon = adam.epsilon});
+Slots slots_of(const Adadelta&) { return {{"accumulated_grad"}, {"accumulated_delta_var"}}; }
+Slots slots_of(const RmsProp& rmsprop) {
+  if (rmsprop.momentum > 0.0F && rmsprop.centered) {
+    return {{"velocity"}, {"momentum"}, {"average_gradient"}};
+  }
+  if (rmsprop.momentum > 0.0F) return {{"velocity"}, {"momentum"}};
+  if (rmsprop.centered) return {{"velocity"}, {"average_gradient"}};
+  return {{"velocity"}};
 }
+Slots slots_of_adam(bool amsgrad) {
+  return amsgrad ? Slots{{"momentum"}, {"velocity"}, {"velocity_hat"}}
+                 : Slots{{"momentum"}, {"velocity"}};
+}
+Slots slots_of(const Adam& adam) { return slots_of_adam(adam.amsgrad); }
+Slots slots_of(const AdamW& adam) { return slots_of_adam(adam.amsgrad); }
+Slots slots_of(const Adamax&) { return {{"momentum"}, {"norm"}}; }
+Slots slots_of(const Nadam&) { return {{"momentum"}, {"velocity"}}; }
+Slots slots_of(const Ftrl& ftrl) {
+  return {{"accumulator", ftrl.initial_accumulator_value}, {"linear"}};
+}
+Slots slots_of(const Lion&) { return {{"momentum"}}; }
 
 }  // namespace
 
-int slot_count(const Optimizer& optimizer) {
+Slots::Slots(std::initializer_list<Slot> slots) : count_(slots.size()) {
+  assert(slots.size() <= slots_.size());
+  std::ranges::copy(slots, slots_.begin());
+}
+
+Slots slots_of(const Optimizer& optimizer) {
   return std::visit([](const auto& kind) { return slots_of(kind); }, optimizer);
 }
 
-void apply_with(const KernelTable& kernels, const Optimizer& optimizer,
-                const OptimizerUpdate& update) {
-  assert(update.step >= 1);
-  assert(update.updated.size() == update.values.size());
-  assert(update.gradients.size() == update.values.size());
-  for (int slot = 0; slot < slot_count(optimizer); ++slot) {
-    assert(update.slots[static_cast<std::size_t>(slot)].size() == update.values.size());
+int slot_count(const Optimizer& optimizer) { return static_cast<int>(slots_of(optimizer).size()); }
+
+std::array<tensor::Arena, kOptimizerSlotsMax> slot_arenas(const Optimizer& optimizer,
+                                                          std::size_t count) {
+  std::array<tensor::Arena, kOptimizerSlotsMax> arenas;
+  const Slots slots = slots_of(optimizer);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    arenas[i] = tensor::Arena(count);
+    if (slots[i].initial != 0.0F) std::ranges::fill(arenas[i].span(), slots[i].initial);
   }
-  std::visit([&](const auto& kind) { run(kernels, kind, update); }, optimizer);
-}
-
-void apply(const Optimizer& optimizer, const OptimizerUpdate& update) {
-  apply_with(best_kernels(), optimizer, update);
-}
-
-void accumulate(std::span<float> sum, std::span<const float> gradients, float weight) {
-  assert(sum.size() == gradients.size());
-  best_kernels().accumulate(sum.size(), sum.data(), gradients.data(), weight);
+  return arenas;
 }
 
 }  // namespace compute

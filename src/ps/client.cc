@@ -59,7 +59,8 @@ Client::Client(transport::Endpoint& endpoint, std::vector<ServerAddress> servers
       wire_format_(table_.wire_format()),
       rank_(rank),
       logger_(std::move(logger)),
-      options_(options) {
+      options_(options),
+      norms_(table_, partition(table_.layout, table_.servers)) {
   const std::vector<Range> slices = partition(table_.layout, table_.servers);
   servers_.resize(servers.size());
   for (std::size_t i = 0; i < servers.size(); ++i) {
@@ -117,7 +118,9 @@ PushTicket Client::start_push(PushRequest request, Freeze freeze) {
   auto operation = std::make_shared<Operation>();
   operation->done = ticket.done;
   operation->lease = std::shared_ptr<const void>(
-      this, [released = ticket.released](const void*) { released.set(base::Done{}); });
+      this, [released = ticket.released, hold = std::move(request.hold)](const void*) {
+        released.set(base::Done{});
+      });
   for (const ServerLink& server : servers_) {
     if (const base::Status status = admit(server)) {
       ticket.done.set(*status);
@@ -305,6 +308,9 @@ void Client::on_message(transport::Incoming incoming) {
       break;
     case pb::Reply::kValues:
       on_values(*server, reply.values(), incoming.message.payload);
+      break;
+    case pb::Reply::kNorms:
+      on_norms(*server, reply.norms());
       break;
     case pb::Reply::kFailure:
       on_failure(*server, reply.failure());

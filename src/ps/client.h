@@ -10,6 +10,7 @@
 
 #include "base/completion.h"
 #include "observe/log.h"
+#include "ps/norms.h"
 #include "ps/table.h"
 #include "transport/endpoint.h"
 
@@ -36,6 +37,8 @@ struct PushRequest {
   /// Where the values after this push go (a fused push-pull); empty: not wanted. The same ranges
   /// as `sources`.
   std::vector<Target> targets;
+  /// Memory that sources lie in and that is not the caller's; let go of with the caller's.
+  std::shared_ptr<const void> hold = {};
 };
 
 /// Whether servers keep a copy of their state for a checkpoint.
@@ -155,6 +158,7 @@ class Client final : public transport::Handler {
   void on_position(ServerLink& server, const pb::Position& position);
   void on_values(ServerLink& server, const pb::Values& values,
                  const std::vector<transport::Frame>& payload);
+  void on_norms(ServerLink& server, const pb::Norms& norms);  // client_norms.cc
   void on_failure(const ServerLink& server, const pb::Failure& failure);
 
   void part_done(Operation& operation, std::uint64_t version);
@@ -187,6 +191,7 @@ class Client final : public transport::Handler {
   const observe::Logger logger_;
   const ClientOptions options_;
   std::vector<ServerLink> servers_;
+  NormCollector norms_;  ///< Rank 0's.
   base::Completion<base::Done> declaration_;
   std::uint64_t last_operation_ = 0;
   std::uint64_t last_pull_id_ = 0;

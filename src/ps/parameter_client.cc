@@ -78,9 +78,11 @@ class ParameterClient::Impl {
   Impl(Cluster& cluster, ParameterClientOptions options)
       : cluster_(cluster), options_(std::move(options)), table_(cluster) {}
 
-  void declare(const std::vector<Variable>& variables, const Optimizer& optimizer) {
+  void declare(const std::vector<Variable>& variables, const Optimizer& optimizer,
+               const UpdateRules& rules) {
     validate(optimizer);
     const tensor::Layout layout = tensor::Layout::plan(variables);
+    (void)compute::UpdatePlan(layout, optimizer, rules);  // throws what is wrong
     check_initial(variables, layout);
     std::vector<GradientType> gradient_types;
     for (const Variable& variable : variables) gradient_types.push_back(variable.gradient_type);
@@ -88,7 +90,8 @@ class ParameterClient::Impl {
                     .gradient_types = std::move(gradient_types),
                     .optimizer = optimizer,
                     .consistency = options_.consistency,
-                    .chunk_elements = options_.chunk_bytes / sizeof(float)});
+                    .chunk_elements = options_.chunk_bytes / sizeof(float),
+                    .rules = rules});
     if (cluster_.rank() != 0) return;
     const std::vector<float> zeros(largest_uninitialized(variables, layout));
     std::vector<ps::Source> sources;
@@ -163,8 +166,9 @@ ParameterClient::~ParameterClient() = default;
 ParameterClient::ParameterClient(ParameterClient&&) noexcept = default;
 ParameterClient& ParameterClient::operator=(ParameterClient&&) noexcept = default;
 
-void ParameterClient::declare(const std::vector<Variable>& variables, const Optimizer& optimizer) {
-  impl_->declare(variables, optimizer);
+void ParameterClient::declare(const std::vector<Variable>& variables, const Optimizer& optimizer,
+                              const UpdateRules& rules) {
+  impl_->declare(variables, optimizer, rules);
 }
 
 Version ParameterClient::pull(NamedValues values) { return pull(std::vector{values}); }

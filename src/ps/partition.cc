@@ -38,6 +38,19 @@ std::vector<Range> partition(const tensor::Layout& layout, int servers) {
   return slices;
 }
 
+std::vector<Range> trained_ranges(const compute::UpdatePlan& plan) {
+  std::vector<Range> ranges;
+  for (const compute::UpdateRun& run : plan.runs()) {
+    if (run.frozen) continue;
+    if (!ranges.empty() && ranges.back().end() == run.begin) {
+      ranges.back().count += run.end - run.begin;
+    } else {
+      ranges.push_back({run.begin, run.end - run.begin});
+    }
+  }
+  return ranges;
+}
+
 Range intersect(Range a, Range b) {
   const std::size_t begin = std::max(a.begin, b.begin);
   const std::size_t end = std::min(a.end(), b.end());

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "compute/update_plan.h"
 #include "tensor/layout.h"
 
 namespace dtrain::inline v0::ps {
@@ -22,6 +23,9 @@ struct Range {
 /// numbers of bytes as rows allow. A server may get nothing when there are more servers than rows.
 /// The same on every process that plans it.
 std::vector<Range> partition(const tensor::Layout& layout, int servers);
+
+/// What is not frozen, neighbours joined.
+std::vector<Range> trained_ranges(const compute::UpdatePlan& plan);
 
 /// Where two ranges overlap; count 0 where they do not.
 Range intersect(Range a, Range b);

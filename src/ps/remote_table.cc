@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "ps/clip.h"
 
 namespace dtrain::inline v0::ps {
 
@@ -42,6 +43,7 @@ void RemoteTable::declare(Table table) {
   table.workers = static_cast<int>(spec.workers().size());
   table.servers = static_cast<int>(spec.servers().size());
   table.consistency = checked(table.consistency, table.workers);
+  check_clipping(table);
   cluster_.tolerate_worker_losses(table.synchronous() ? table.backup_workers() : table.workers);
   std::vector<ServerAddress> servers;
   for (const Task task : spec.servers()) {
@@ -56,6 +58,8 @@ void RemoteTable::declare(Table table) {
   // Throws when another client is alive; only then is this one to be taken away again.
   cluster_.endpoint()->set_handler(transport::Service::kPs, client.get());
   client_ = std::move(client);
+  plan_ = compute::UpdatePlan(client_->table().layout, client_->table().optimizer,
+                              client_->table().rules);
   cluster_.on_failure([weak = std::weak_ptr(client_)](const Error& error) {
     if (const auto alive = weak.lock()) alive->fail(error);
   });
@@ -73,7 +77,7 @@ const Table& RemoteTable::table() const {
 }
 
 PushTicket RemoteTable::push(PushRequest request) {
-  (void)table();
+  if (!table().synchronous()) clip_own_gradients(table().layout, plan_, request);
   PushTicket ticket;
   cluster_.run_on_io([&] { ticket = client_->push(std::move(request)); });
   return ticket;

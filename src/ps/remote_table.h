@@ -22,7 +22,8 @@ class RemoteTable {
   /// As Client::steps().
   std::uint64_t steps() const { return client_ ? client_->steps() : 0; }
 
-  /// The memory in the request is borrowed until both of the ticket's completions are set.
+  /// Asynchronous gradients are clipped by norm here, on the caller's thread. The memory in the
+  /// request is borrowed until both of the ticket's completions are set.
   PushTicket push(PushRequest request);
   base::Completion<std::uint64_t> pull(std::vector<Target> targets);
   /// See Client.
@@ -34,6 +35,7 @@ class RemoteTable {
  private:
   Cluster::Impl& cluster_;
   std::shared_ptr<Client> client_;
+  compute::UpdatePlan plan_;
 };
 
 }  // namespace dtrain::inline v0::ps

@@ -11,8 +11,6 @@ Server::Server(transport::Endpoint& endpoint, std::string name, observe::Logger 
                ServerOptions options)
     : endpoint_(endpoint), name_(std::move(name)), logger_(std::move(logger)), options_(options) {}
 
-base::TimePoint Server::on_timer(base::TimePoint) { return base::kForever; }
-
 Session* Server::session_of(std::uint64_t incarnation) {
   const auto found = sessions_.find(incarnation);
   return found == sessions_.end() ? nullptr : &found->second;
@@ -80,7 +78,7 @@ void Server::advance_synchronous() {
     limit = session->applied;
     first = false;
   }
-  if (whole) finish_step();
+  if (whole && norms_known()) finish_step();
 }
 
 void Server::finish_step() {
@@ -91,7 +89,9 @@ void Server::finish_step() {
     if (session->weight > 0) contributor = session;
   }
   if (contributor) {
-    shard_->apply_sum(contributor->ranges, weight_total);
+    shard_->apply_sum(contributor->ranges, weight_total,
+                      norms_ ? norms_->factors : std::vector<double>{});
+    norms_.reset();
     ++stats_.updates;
   }
   ++steps_;
@@ -224,6 +224,7 @@ std::vector<int> Server::ranks_missing(const Session& waiting) const {
       missing.push_back(static_cast<int>(rank));
     }
   }
+  if (missing.empty() && norms_) missing.push_back(0);  // it adds up the norms
   return missing;
 }
 

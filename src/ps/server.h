@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "observe/log.h"
+#include "ps/norms.h"
 #include "ps/shard.h"
 #include "ps/table.h"
 #include "transport/endpoint.h"
@@ -136,6 +137,13 @@ class Server final : public transport::Handler {
   base::Status check_frozen(std::uint32_t part) const;
   void apply_freeze(Session& session);
 
+  // server_norms.cc: norms of gradients over all servers.
+  /// Whether the step's sum may be applied; asks for the norms that it is clipped by.
+  bool norms_known();
+  void begin_norms();
+  void ask_norms();
+  void on_norm_totals(const Session& session, const pb::NormTotals& totals);
+
   // server.cc: whose turn it is.
   void advance();
   void apply_assignments();
@@ -196,6 +204,7 @@ class Server final : public transport::Handler {
     double weight_total = 0;
   };
   OpenStep open_step_;
+  std::optional<NormRound> norms_;  ///< Of the step whose sum is whole.
   ServerStats stats_;
 };
 

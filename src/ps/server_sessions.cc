@@ -56,6 +56,9 @@ void Server::on_message(transport::Incoming incoming) {
     case pb::Request::kPull:
       on_pull(*session, request.pull());
       break;
+    case pb::Request::kNormTotals:
+      on_norm_totals(*session, request.norm_totals());
+      break;
     default:
       break;
   }
@@ -90,7 +93,9 @@ base::Status Server::check_declare(const pb::Declare& declare, std::uint64_t sen
     }
     const Range slice = partition(table.value().layout, table.value().servers)[declare.server()];
     try {
-      shard_ = std::make_unique<Shard>(slice, table.value().optimizer);
+      shard_ = std::make_unique<Shard>(
+          slice,
+          compute::UpdatePlan(table.value().layout, table.value().optimizer, table.value().rules));
     } catch (const std::bad_alloc&) {
       return Error(
           ErrorCode::kResourceExhausted,

@@ -26,11 +26,13 @@ auto part(Arena& arena, Range slice, Range range) {
 }  // namespace
 
 Shard::Shard(Range slice, Optimizer optimizer)
-    : slice_(slice),
-      optimizer_(std::move(optimizer)),
-      values_(std::make_shared<tensor::Arena>(slice.count)) {
-  for (int i = 0; i < compute::slot_count(optimizer_); ++i) {
-    slots_[static_cast<std::size_t>(i)] = std::make_shared<tensor::Arena>(slice.count);
+    : Shard(slice, compute::UpdatePlan(std::move(optimizer))) {}
+
+Shard::Shard(Range slice, compute::UpdatePlan plan)
+    : slice_(slice), plan_(std::move(plan)), values_(std::make_shared<tensor::Arena>(slice.count)) {
+  auto arenas = compute::slot_arenas(plan_.optimizer(), slice.count);
+  for (std::size_t i = 0; i < arenas.size(); ++i) {
+    if (arenas[i].count() > 0) slots_[i] = std::make_shared<tensor::Arena>(std::move(arenas[i]));
   }
 }
 
@@ -84,31 +86,40 @@ void Shard::accumulate(Range range, std::span<const float> gradients, float weig
 }
 
 void Shard::update_range(Range range, std::span<const float> gradients, float gradient_scale,
-                         tensor::Arena& target) {
+                         std::span<const double> clip_factors, tensor::Arena& target) {
   compute::OptimizerUpdate update{.step = static_cast<std::int64_t>(step_ + 1),
                                   .gradient_scale = gradient_scale,
                                   .values = part(std::as_const(*values_), slice_, range),
                                   .updated = part(target, slice_, range),
                                   .gradients = gradients};
-  for (int i = 0; i < compute::slot_count(optimizer_); ++i) {
-    const auto slot = static_cast<std::size_t>(i);
-    update.slots[slot] = part(*slots_[slot], slice_, range);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i]) update.slots[i] = part(*slots_[i], slice_, range);
   }
-  compute::apply(optimizer_, update);
+  plan_.for_each_part(range.begin, update, clip_factors,
+                      [&](const auto& run) { compute::apply(plan_.optimizer(), run); });
 }
 
-void Shard::apply_sum(const std::vector<Range>& ranges, double weight_total) {
+void Shard::add_squares(Range range, const std::vector<Range>& ranges,
+                        compute::SquareSum& sum) const {
+  for (const Range& given : ranges) {
+    const Range both = intersect(given, range);
+    if (both.count > 0) sum.add(part(sum_, slice_, both));
+  }
+}
+
+void Shard::apply_sum(const std::vector<Range>& ranges, double weight_total,
+                      std::span<const double> clip_factors) {
   assert(!updating_ && weight_total > 0);
   const auto scale = static_cast<float>(1.0 / weight_total);
   own_slots();
   auto target = values_;
   if (!unused_but_for(values_, 2)) {  // ours and `target`
     target = take_spare();
-    const bool whole = ranges.size() == 1 && ranges.front() == slice_;
+    const bool whole = ranges.size() == 1 && ranges.front() == slice_ && !plan_.has_frozen();
     if (!whole) std::ranges::copy(values_->span(), target->span().begin());
   }
   for (const Range& range : ranges) {
-    update_range(range, part(std::as_const(sum_), slice_, range), scale, *target);
+    update_range(range, part(std::as_const(sum_), slice_, range), scale, clip_factors, *target);
   }
   if (target != values_) spare_ = std::exchange(values_, std::move(target));
   ++version_;
@@ -124,7 +135,7 @@ void Shard::begin_update() {
 
 void Shard::apply(Range range, std::span<const float> gradients) {
   assert(updating_);
-  update_range(range, gradients, 1.0F, *values_);
+  update_range(range, gradients, 1.0F, {}, *values_);
 }
 
 void Shard::end_update() {

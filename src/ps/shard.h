@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "compute/optimizer.h"
+#include "compute/update_plan.h"
 #include "ps/partition.h"
 #include "tensor/arena.h"
 
@@ -34,9 +34,11 @@ struct Frozen {
 /// reader is never torn and never holds an update up. Without one it is in place.
 class Shard {
  public:
+  Shard(Range slice, compute::UpdatePlan plan);
   Shard(Range slice, Optimizer optimizer);
 
   Range slice() const { return slice_; }
+  const compute::UpdatePlan& plan() const { return plan_; }
   /// Updates applied so far.
   std::uint64_t version() const { return version_; }
   /// The optimizer's step: the updates applied, those before a checkpoint was restored included.
@@ -55,8 +57,12 @@ class Shard {
   /// Adds `weight * gradients` to the step's sum; the first contribution to a range (`first`)
   /// starts the sum.
   void accumulate(Range range, std::span<const float> gradients, float weight, bool first);
-  /// One update with the sum divided by `weight_total`, over `ranges`.
-  void apply_sum(const std::vector<Range>& ranges, double weight_total);
+  /// Adds the squares of the step's sum, in the parts of `range` that `ranges` have.
+  void add_squares(Range range, const std::vector<Range>& ranges, compute::SquareSum& sum) const;
+  /// One update with the sum divided by `weight_total`, over `ranges`. `clip_factors` as
+  /// UpdatePlan::for_each_part takes them.
+  void apply_sum(const std::vector<Range>& ranges, double weight_total,
+                 std::span<const double> clip_factors = {});
 
   /// One update that arrives in pieces: begin, apply to disjoint ranges in any order, end.
   void begin_update();
@@ -71,10 +77,10 @@ class Shard {
   void own_slots();
   std::shared_ptr<tensor::Arena> take_spare();
   void update_range(Range range, std::span<const float> gradients, float gradient_scale,
-                    tensor::Arena& target);
+                    std::span<const double> clip_factors, tensor::Arena& target);
 
   const Range slice_;
-  const Optimizer optimizer_;
+  const compute::UpdatePlan plan_;
   std::shared_ptr<tensor::Arena> values_;
   std::shared_ptr<tensor::Arena> spare_;  ///< The last snapshot's memory, used again when free.
   std::array<std::shared_ptr<tensor::Arena>, compute::kOptimizerSlotsMax> slots_;

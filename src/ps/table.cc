@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "ps/optimizer_message.h"
 
 namespace dtrain::inline v0::ps {
 namespace {
@@ -13,40 +14,6 @@ constexpr std::size_t kVariablesMax = 1'000'000;
 constexpr std::size_t kChunkElementsMin = 64;
 constexpr std::size_t kChunkElementsMax = (64 << 20) / sizeof(float);
 constexpr std::uint32_t kTasksMax = 65'536;
-
-struct OptimizerWriter {
-  pb::Optimizer& message;
-  void operator()(const Sgd& sgd) const {
-    auto& out = *message.mutable_sgd();
-    out.set_learning_rate(sgd.learning_rate);
-    out.set_momentum(sgd.momentum);
-    out.set_nesterov(sgd.nesterov);
-  }
-  void operator()(const Adam& adam) const {
-    auto& out = *message.mutable_adam();
-    out.set_learning_rate(adam.learning_rate);
-    out.set_beta_1(adam.beta_1);
-    out.set_beta_2(adam.beta_2);
-    out.set_epsilon(adam.epsilon);
-  }
-};
-
-Optimizer parse_optimizer(const pb::Optimizer& message) {
-  switch (message.kind_case()) {
-    case pb::Optimizer::kSgd:
-      return Sgd{.learning_rate = message.sgd().learning_rate(),
-                 .momentum = message.sgd().momentum(),
-                 .nesterov = message.sgd().nesterov()};
-    case pb::Optimizer::kAdam:
-      return Adam{.learning_rate = message.adam().learning_rate(),
-                  .beta_1 = message.adam().beta_1(),
-                  .beta_2 = message.adam().beta_2(),
-                  .epsilon = message.adam().epsilon()};
-    case pb::Optimizer::KIND_NOT_SET:
-      break;
-  }
-  throw Error(ErrorCode::kProtocol, "the declared optimizer is unknown to this version");
-}
 
 struct ConsistencyWriter {
   pb::Table& message;
@@ -149,7 +116,7 @@ std::string describe(const pb::Variable& variable) {
 
 std::string describe(const pb::Optimizer& optimizer) {
   try {
-    return to_string(parse_optimizer(optimizer));
+    return to_string(optimizer_from(optimizer));
   } catch (const Error&) {
     return "unknown";
   }
@@ -168,6 +135,18 @@ std::string describe_consistency(const pb::Table& table) {
   }
 }
 
+std::string rules_bytes(const pb::Table& table) {
+  pb::Table rules;
+  *rules.mutable_groups() = table.groups();
+  *rules.mutable_clipping() = table.clipping();
+  return rules.SerializeAsString();
+}
+
+std::string describe_rules(const pb::Table& table) {
+  const std::string text = to_string(rules_from(table));
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace
 
 std::uint64_t Table::staleness_max() const {
@@ -183,6 +162,16 @@ int Table::backup_workers() const {
 
 WireFormat Table::wire_format() const {
   return gradient_types.empty() ? WireFormat() : WireFormat(layout, gradient_types);
+}
+
+void check_clipping(const Table& table) {
+  const Clipping& clipping = table.rules.clipping;
+  if (table.backup_workers() == 0 || (clipping.norm <= 0.0F && clipping.global_norm <= 0.0F))
+    return;
+  throw Error(ErrorCode::kInvalidArgument,
+              "clipping by norm was asked for together with backup workers: servers may then sum "
+              "different workers' contributions, and there is no norm of all of them",
+              "Clip by value, or do without backup workers");
 }
 
 Consistency checked(const Consistency& consistency, int workers) {
@@ -215,7 +204,8 @@ pb::Table to_proto(const Table& table) {
     const auto index = static_cast<std::size_t>(&entry - table.layout.entries().data());
     variable.set_gradient_type(to_proto(table.gradient_types[index]));
   }
-  std::visit(OptimizerWriter{*message.mutable_optimizer()}, table.optimizer);
+  write_optimizer(table.optimizer, *message.mutable_optimizer());
+  write_rules(table.rules, message);
   std::visit(ConsistencyWriter{message}, table.consistency);
   message.set_workers(static_cast<std::uint32_t>(table.workers));
   message.set_servers(static_cast<std::uint32_t>(table.servers));
@@ -235,12 +225,15 @@ base::Result<Table> from_proto(const pb::Table& message) try {
   }
   Table table{.layout = tensor::Layout::plan(variables),
               .gradient_types = std::move(gradient_types),
-              .optimizer = parse_optimizer(message.optimizer()),
+              .optimizer = optimizer_from(message.optimizer()),
               .consistency = parse_consistency(message),
               .workers = static_cast<int>(message.workers()),
               .servers = static_cast<int>(message.servers()),
-              .chunk_elements = message.chunk_elements()};
+              .chunk_elements = message.chunk_elements(),
+              .rules = rules_from(message)};
   validate(table.optimizer);
+  (void)compute::UpdatePlan(table.layout, table.optimizer, table.rules);  // throws what is wrong
+  check_clipping(table);
   return table;
 } catch (const Error& error) {
   return error;
@@ -258,6 +251,9 @@ std::string difference(const pb::Table& ours, const pb::Table& theirs) {
   if (ours.optimizer().SerializeAsString() != theirs.optimizer().SerializeAsString()) {
     return base::str_cat("optimizer ", describe(theirs.optimizer()), ", not ",
                          describe(ours.optimizer()));
+  }
+  if (rules_bytes(ours) != rules_bytes(theirs)) {
+    return base::str_cat("update rules ", describe_rules(theirs), ", not ", describe_rules(ours));
   }
   const std::string our_consistency = describe_consistency(ours);
   const std::string their_consistency = describe_consistency(theirs);

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "dtrain/consistency.h"
 #include "dtrain/optimizer.h"
+#include "dtrain/update_rules.h"
 #include "ps/partition.h"
 #include "ps/ps.pb.h"
 #include "ps/wire_format.h"
@@ -26,6 +27,7 @@ struct Table {
   int workers = 1;
   int servers = 1;
   std::size_t chunk_elements = kChunkElementsDefault;
+  UpdateRules rules = {};
 
   static constexpr std::size_t kChunkElementsDefault = (1 << 20) / sizeof(float);
 
@@ -37,6 +39,9 @@ struct Table {
   /// Contributions that a synchronous step can do without.
   int backup_workers() const;
 };
+
+/// Clipping by norms and backup workers exclude each other. Throws invalid_argument.
+void check_clipping(const Table& table);
 
 /// Bounded staleness of 0 becomes the synchronous mode that it is. Throws invalid_argument that
 /// names the option.

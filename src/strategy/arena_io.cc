@@ -51,7 +51,8 @@ std::string slot_tensor_name(const std::string& variable, const Optimizer& optim
   std::ranges::transform(kind, kind.begin(), [](unsigned char letter) {
     return static_cast<char>(std::tolower(letter));
   });
-  return base::str_cat(variable, "/", kind, "/slot_", slot);
+  const compute::Slots slots = compute::slots_of(optimizer);
+  return base::str_cat(variable, "/", kind, "/", slots[static_cast<std::size_t>(slot) - 1].name);
 }
 
 void save_arenas(checkpoint::Writer& writer, const tensor::Layout& layout,

@@ -16,7 +16,7 @@ namespace dtrain::inline v0::strategy {
 /// The most elements that a checkpoint moves at a time: what it needs of memory beside the model.
 constexpr std::size_t kPieceElements = 1 << 20;
 
-/// What the optimizer keeps for a variable, as a tensor: `dense/kernel/adam/slot_1`. Slots count
+/// What the optimizer keeps for a variable, as a tensor: `dense/kernel/adam/momentum`. Slots count
 /// from 1.
 std::string slot_tensor_name(const std::string& variable, const Optimizer& optimizer, int slot);
 

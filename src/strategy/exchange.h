@@ -10,6 +10,7 @@
 #include "dtrain/cluster.h"
 #include "dtrain/optimizer.h"
 #include "dtrain/strategy.h"
+#include "dtrain/update_rules.h"
 #include "model/network.h"
 #include "observe/log.h"
 #include "tensor/arena.h"
@@ -32,9 +33,10 @@ class Exchange {
   /// All workers make the same number of steps in an epoch, those without examples left too.
   virtual bool even_steps() const = 0;
 
-  /// Starts over with this optimizer. Rank 0's `values` become everyone's. The network is bound to
+  /// Starts over with this optimizer and these rules; throws where they do not fit the network's
+  /// variables. Rank 0's `values` become everyone's. The network is bound to
   /// arenas that the exchange knows; they stay until the exchange is gone.
-  virtual void start(const Optimizer& optimizer) = 0;
+  virtual void start(const Optimizer& optimizer, const UpdateRules& rules) = 0;
   /// The values belong to servers since start(), so that writing them here has no effect.
   virtual bool started_elsewhere() const = 0;
   /// One update with the network's gradients, the mean over `examples` examples (0: this worker

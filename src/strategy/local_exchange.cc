@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "compute/update_plan.h"
 #include "strategy/arena_io.h"
 #include "strategy/exchange.h"
 
@@ -18,12 +19,10 @@ class LocalExchange final : public Exchange {
   bool in_step() const override { return true; }
   bool even_steps() const override { return true; }
 
-  void start(const Optimizer& optimizer) override {
-    optimizer_ = optimizer;
+  void start(const Optimizer& optimizer, const UpdateRules& rules) override {
+    plan_ = compute::UpdatePlan(network_.layout(), optimizer, rules);
     steps_ = 0;
-    for (int i = 0; i < compute::slot_count(optimizer); ++i) {
-      slots_[static_cast<std::size_t>(i)] = tensor::Arena(arenas_.values.count());
-    }
+    slots_ = compute::slot_arenas(optimizer, arenas_.values.count());
   }
 
   bool started_elsewhere() const override { return false; }
@@ -34,10 +33,14 @@ class LocalExchange final : public Exchange {
                                     .values = arenas_.values.span(),
                                     .updated = arenas_.values.span(),
                                     .gradients = arenas_.gradients.span()};
-    for (int i = 0; i < compute::slot_count(optimizer_); ++i) {
-      update.slots[static_cast<std::size_t>(i)] = slots_[static_cast<std::size_t>(i)].span();
-    }
-    network_.device().optimizer_step(optimizer_, update);
+    for (std::size_t i = 0; i < slots_.size(); ++i) update.slots[i] = slots_[i].span();
+    const std::vector<double> factors = plan_.clip_factors(
+        network_.layout(), 1.0, [&](std::size_t begin, std::size_t count, compute::SquareSum& sum) {
+          network_.device().add_squares(update.gradients.subspan(begin, count), sum);
+        });
+    plan_.for_each_part(0, update, factors, [&](const auto& run) {
+      network_.device().optimizer_step(plan_.optimizer(), run);
+    });
     return 1;
   }
 
@@ -48,16 +51,16 @@ class LocalExchange final : public Exchange {
   void check() const override {}
 
   void save(checkpoint::Writer& writer) override {
-    save_arenas(writer, network_.layout(), optimizer_, static_cast<std::uint64_t>(steps_),
+    save_arenas(writer, network_.layout(), plan_.optimizer(), static_cast<std::uint64_t>(steps_),
                 [&](int part, std::size_t begin, std::size_t count) {
                   return std::span<const float>(part_of(part).subspan(begin, count));
                 });
   }
 
   void restore(const checkpoint::Reader& reader) override {
-    check_arenas(reader, network_.layout(), optimizer_, logger_);
+    check_arenas(reader, network_.layout(), plan_.optimizer(), logger_);
     steps_ = static_cast<std::int64_t>(
-        restore_arenas(reader, network_.layout(), optimizer_,
+        restore_arenas(reader, network_.layout(), plan_.optimizer(),
                        [&](int part, std::size_t begin, std::span<const float> values) {
                          std::ranges::copy(values, part_of(part).subspan(begin).begin());
                        }));
@@ -74,7 +77,7 @@ class LocalExchange final : public Exchange {
   model::Network& network_;
   Arenas& arenas_;
   const observe::Logger logger_;
-  Optimizer optimizer_;
+  compute::UpdatePlan plan_;
   std::array<tensor::Arena, compute::kOptimizerSlotsMax> slots_;
   std::int64_t steps_ = 0;
 };

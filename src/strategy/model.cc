@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "compute/update_plan.h"
 #include "dtrain/error.h"
 #include "model/build.h"
 #include "strategy/evaluator.h"
@@ -64,8 +65,10 @@ Model& Model::operator=(Model&&) noexcept = default;
 
 void Model::compile(const CompileOptions& options) {
   validate(options.optimizer);
+  // Throws what is wrong with the rules before anything has changed.
+  (void)compute::UpdatePlan(impl_->network().layout(), options.optimizer, options.rules);
   impl_->network().set_objective(options.loss, options.metrics);
-  impl_->exchange().start(options.optimizer);
+  impl_->exchange().start(options.optimizer, options.rules);
 }
 
 History Model::fit(const Dataset& data, const FitOptions& options) {

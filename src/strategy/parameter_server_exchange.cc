@@ -104,7 +104,8 @@ class ParameterServerExchange final : public Exchange {
     return types;
   }
 
-  void start(const Optimizer& optimizer) override {
+  void start(const Optimizer& optimizer, const UpdateRules& rules) override {
+    const compute::UpdatePlan plan(network_.layout(), optimizer, rules);
     if (started_) {
       throw Error(ErrorCode::kFailedPrecondition,
                   "compile() was called twice under a parameter server",
@@ -116,7 +117,9 @@ class ParameterServerExchange final : public Exchange {
                     .gradient_types = gradient_types_,
                     .optimizer = optimizer,
                     .consistency = consistency_,
-                    .chunk_elements = chunk_elements_});
+                    .chunk_elements = chunk_elements_,
+                    .rules = rules});
+    trained_ = ps::trained_ranges(plan);
     if (rank() == 0) {
       ps::RemoteTable::wait(
           table_.push({.sources = {{whole_, arenas_.values.span().data()}}, .assign = true}));
@@ -127,9 +130,12 @@ class ParameterServerExchange final : public Exchange {
   bool started_elsewhere() const override { return started_; }
 
   std::uint64_t step(std::uint64_t examples) override {
-    ps::RemoteTable::wait(table_.push({.sources = {{whole_, arenas_.gradients.span().data()}},
-                                       .weight = examples,
-                                       .targets = {{whole_, arenas_.values.span().data()}}}));
+    ps::PushRequest request{.weight = examples};
+    for (const ps::Range range : trained_) {
+      request.sources.push_back({range, arenas_.gradients.span().data() + range.begin});
+      request.targets.push_back({range, arenas_.values.span().data() + range.begin});
+    }
+    ps::RemoteTable::wait(table_.push(std::move(request)));
     const std::uint64_t before = std::exchange(steps_, std::max(steps_ + 1, table_.steps()));
     return steps_ - before;
   }
@@ -188,6 +194,7 @@ class ParameterServerExchange final : public Exchange {
   Arenas& arenas_;
   ps::RemoteTable table_;
   const ps::Range whole_;
+  std::vector<ps::Range> trained_;  ///< All but frozen variables.
   bool started_ = false;
   std::uint64_t steps_ = 0;  ///< Of the job that have passed.
   Optimizer optimizer_;

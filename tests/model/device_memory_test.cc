@@ -76,6 +76,9 @@ class SeparateMemory final : public Device {
   void accumulate(std::span<float> sum, std::span<const float> gradients, float weight) override {
     cpu_->accumulate(sum, gradients, weight);
   }
+  void add_squares(std::span<const float> values, compute::SquareSum& sum) override {
+    cpu_->add_squares(values, sum);
+  }
 
  private:
   bool owns(const void* address) const {

@@ -29,7 +29,8 @@ SimCluster::SimCluster(SimClusterOptions options)
              .consistency = options_.consistency,
              .workers = options_.workers,
              .servers = options_.servers,
-             .chunk_elements = options_.chunk_elements},
+             .chunk_elements = options_.chunk_elements,
+             .rules = options_.rules},
       logger_([](LogLevel, std::string_view) {}),
       world_(options_.seed, options_.faults, logger_) {
   std::vector<ServerAddress> addresses;

@@ -20,6 +20,7 @@ struct SimClusterOptions {
   Optimizer optimizer = Sgd{.learning_rate = 1.0F};
   std::vector<Variable> variables = {{.name = "w", .shape = {1000}}};
   std::size_t chunk_elements = 128;
+  UpdateRules rules = {};
   ClientOptions client;
   ServerOptions server;
 };

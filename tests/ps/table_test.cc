@@ -24,6 +24,52 @@ TEST(Table, SurvivesTheWire) {
   EXPECT_FALSE(parsed.value().synchronous());
 }
 
+TEST(Table, EveryOptimizerAndScheduleSurvivesTheWire) {
+  const Optimizer optimizers[] = {
+      Sgd{.learning_rate = 0.5F, .momentum = 0.5F, .nesterov = true, .weight_decay = 0.1F},
+      Adagrad{.initial_accumulator_value = 0.2F, .epsilon = 0.3F, .weight_decay = 0.1F},
+      Adadelta{.rho = 0.2F, .epsilon = 0.3F, .weight_decay = 0.1F},
+      RmsProp{
+          .rho = 0.2F, .momentum = 0.3F, .epsilon = 0.4F, .centered = true, .weight_decay = 0.1F},
+      Adam{.beta_1 = 0.2F, .beta_2 = 0.3F, .epsilon = 0.4F, .amsgrad = true, .weight_decay = 0.1F},
+      AdamW{.beta_1 = 0.2F, .beta_2 = 0.3F, .epsilon = 0.4F, .amsgrad = true, .weight_decay = 0.1F},
+      Adamax{.beta_1 = 0.2F, .beta_2 = 0.3F, .epsilon = 0.4F, .weight_decay = 0.1F},
+      Nadam{.beta_1 = 0.2F, .beta_2 = 0.3F, .epsilon = 0.4F, .weight_decay = 0.1F},
+      Ftrl{.learning_rate_power = -0.2F,
+           .initial_accumulator_value = 0.3F,
+           .l1_regularization_strength = 0.4F,
+           .l2_regularization_strength = 0.5F,
+           .l2_shrinkage_regularization_strength = 0.6F,
+           .beta = 0.7F,
+           .weight_decay = 0.8F},
+      Lion{.beta_1 = 0.2F, .beta_2 = 0.3F, .weight_decay = 0.1F},
+      Sgd{.learning_rate = ExponentialDecay{0.1F, 2, 0.3F, true}},
+      Adam{.learning_rate = PiecewiseConstantDecay{{3, 5}, {0.1F, 0.2F, 0.3F}}},
+      Sgd{.learning_rate = PolynomialDecay{0.1F, 2, 0.3F, 0.4F, true}},
+      Sgd{.learning_rate = InverseTimeDecay{0.1F, 2, 0.3F, true}},
+      Sgd{.learning_rate = CosineDecay{0.1F, 2, 0.3F, 0.4F, 5}},
+      Sgd{.learning_rate = CosineDecay{0.1F, 2}},
+      Sgd{.learning_rate = CosineDecayRestarts{0.1F, 2, 3.0F, 0.4F, 0.5F}},
+  };
+  for (const Optimizer& optimizer : optimizers) {
+    Table table = example();
+    table.optimizer = optimizer;
+    const auto parsed = from_proto(to_proto(table));
+    ASSERT_TRUE(parsed.ok()) << parsed.error().what();
+    EXPECT_EQ(parsed.value().optimizer, optimizer) << to_string(parsed.value().optimizer);
+  }
+}
+
+TEST(Table, UpdateRulesSurviveTheWire) {
+  Table table = example();
+  table.rules = {.clipping = {.global_norm = 2.0F},
+                 .groups = {{.variables = {"*/bias"}, .learning_rate_factor = 0.5F},
+                            {.variables = {"dense/k*"}, .weight_decay = false}}};
+  const auto parsed = from_proto(to_proto(table));
+  ASSERT_TRUE(parsed.ok()) << parsed.error().what();
+  EXPECT_EQ(parsed.value().rules, table.rules);
+}
+
 struct Change {
   const char* says;
   std::function<void(pb::Table&)> change;
@@ -49,6 +95,16 @@ TEST(Table, TheFirstDifferenceIsNamed) {
        }},
       {"1 variables, not 2", [](pb::Table& t) { t.mutable_variables()->RemoveLast(); }},
       {"optimizer", [](pb::Table& t) { t.mutable_optimizer()->mutable_sgd(); }},
+      {"update rules {*/bias: frozen}, not none",
+       [](pb::Table& t) {
+         pb::ParameterGroup& group = *t.add_groups();
+         group.add_variables("*/bias");
+         group.set_learning_rate_factor(1.0F);
+         group.set_weight_decay(true);
+         group.set_frozen(true);
+       }},
+      {"update rules clipping norm 2, not none",
+       [](pb::Table& t) { t.mutable_clipping()->set_norm(2.0F); }},
       {"consistency synchronous, not asynchronous",
        [](pb::Table& t) { t.set_consistency(pb::SYNCHRONOUS); }},
       {"4 workers, not 3", [](pb::Table& t) { t.set_workers(4); }},
@@ -74,6 +130,16 @@ TEST(Table, WhatCannotBeServedIsRefusedWithAReason) {
        [](pb::Table& t) { t.mutable_variables(0)->set_shape(0, std::int64_t{1} << 62); }},
       {"optimizer is unknown", [](pb::Table& t) { t.clear_optimizer(); }},
       {"beta_1", [](pb::Table& t) { t.mutable_optimizer()->mutable_adam()->set_beta_1(2.0F); }},
+      {"schedule is unknown", [](pb::Table& t) { t.mutable_optimizer()->mutable_schedule(); }},
+      {"decay_steps",
+       [](pb::Table& t) { t.mutable_optimizer()->mutable_schedule()->mutable_cosine(); }},
+      {"values has 0 numbers",
+       [](pb::Table& t) {
+         t.mutable_optimizer()->mutable_schedule()->mutable_piecewise_constant();
+       }},
+      {"Clipping::value is -1", [](pb::Table& t) { t.mutable_clipping()->set_value(-1.0F); }},
+      {"groups[0] names no variable", [](pb::Table& t) { t.add_groups(); }},
+      {"matches no variable", [](pb::Table& t) { t.add_groups()->add_variables("x"); }},
       {"consistency is unknown", [](pb::Table& t) { t.clear_consistency(); }},
       {"0 workers", [](pb::Table& t) { t.clear_workers(); }},
       {"servers", [](pb::Table& t) { t.set_servers(1'000'000); }},

@@ -53,6 +53,38 @@ TEST(ParameterClient, FusedAndAsyncFormsDoTheSame) {
   EXPECT_TRUE(errors.empty()) << errors.begin()->second;
 }
 
+TEST(ParameterClient, AsynchronousPushesAreClippedByTheirWorker) {
+  const auto errors = run_cluster(1, 3, [](Cluster& cluster) {
+    ParameterClient client(cluster, {.consistency = Asynchronous{}, .chunk_bytes = 256});
+    client.declare({{.name = "w", .shape = {100}}, {.name = "b", .shape = {100}}},
+                   Sgd{.learning_rate = 1.0F}, {.clipping = {.norm = 20.0F}});
+    const std::vector<float> large(100, 4.0F);  // norm 40
+    const std::vector<float> small(100, 1.0F);  // norm 10
+    std::vector<float> w(100), b(100);
+    client.push_pull({{"w", large}, {"b", small}}, {{"w", w}, {"b", b}}, {.examples = 7});
+    EXPECT_EQ(w, std::vector<float>(100, -2.0F));
+    EXPECT_EQ(b, std::vector<float>(100, -1.0F));
+    EXPECT_EQ(large, std::vector<float>(100, 4.0F)) << "the caller's gradient stays as it was";
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+}
+
+TEST(ParameterClient, ANormIsOverTheVariablesOfThePush) {
+  const auto errors = run_cluster(2, 3, [](Cluster& cluster) {
+    ParameterClient client(cluster);
+    client.declare({{.name = "w", .shape = {100}}, {.name = "b", .shape = {100}}},
+                   Sgd{.learning_rate = 1.0F}, {.clipping = {.global_norm = 20.0F}});
+    std::vector<float> w(100), b(100);
+    client.pull({{"w", w}, {"b", b}});
+    const std::vector<float> gradient(100, cluster.is_chief() ? 6.0F : 2.0F);  // mean 4, norm 40
+    EXPECT_EQ(client.push({"w", gradient}), 1U);
+    client.pull({{"w", w}, {"b", b}});
+    EXPECT_EQ(w, std::vector<float>(100, -2.0F));
+    EXPECT_EQ(b, std::vector<float>(100, 0.0F));
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+}
+
 TEST(ParameterClient, MistakesAreNamedBeforeAnythingIsSent) {
   const auto errors = run_cluster(1, 1, [](Cluster& cluster) {
     ParameterClient client(cluster);
@@ -65,6 +97,9 @@ TEST(ParameterClient, MistakesAreNamedBeforeAnythingIsSent) {
     says("beta_1", [&] { client.declare(kVariables, Adam{.beta_1 = 1.0F}); });
     says("variable \"w\" has 4 elements, but 2 first values",
          [&] { client.declare({{.name = "w", .shape = {4}, .initial = small}}, Sgd{}); });
+    says("matches no variable. Variables are: w, b", [&] {
+      client.declare(kVariables, Sgd{}, {.groups = {{.variables = {"v*"}, .frozen = true}}});
+    });
     client.declare(kVariables, Sgd{});
     says("declared already", [&] { client.declare(kVariables, Sgd{}); });
     says("there is no variable \"v\". Declared are: w, b", [&] { client.pull({"v", w}); });

@@ -48,6 +48,70 @@ TEST(ParameterServerStrategy, UnevenBatchesAndIdleWorkersGiveTheSingleProcessesM
   }
 }
 
+/// Two layers, the first one frozen, with everything that rules can say.
+Model build_with_rules(const Strategy& strategy, const Clipping& clipping) {
+  Model model = strategy.build(
+      {.input_shape = {1},
+       .layers = {Dense{5, Activation::kTanh}, Dense{3, Activation::kTanh}, Dense{1}}});
+  model.compile({.optimizer = AdamW{.learning_rate = CosineDecay{.initial_learning_rate = 0.0F,
+                                                                 .decay_steps = 30,
+                                                                 .warmup_target = 0.1F,
+                                                                 .warmup_steps = 5}},
+                 .loss = MeanSquaredError{},
+                 .rules = {.clipping = clipping,
+                           .groups = {{.variables = {"dense/*"}, .frozen = true},
+                                      {.variables = {"dense_2/*"}, .learning_rate_factor = 0.5F},
+                                      {.variables = {"dense_1/bias"}, .weight_decay = false}}}});
+  return model;
+}
+
+TEST(ParameterServerStrategy, RulesHaveTheSameMeaningInOneProcessAndInAClusterOfAnySize) {
+  const FitOptions options{.epochs = 10, .batch_size = 4, .verbosity = Verbosity::kSilent};
+  for (const Clipping& clipping : {Clipping{}, Clipping{.value = 0.01F}, Clipping{.norm = 0.05F},
+                                   Clipping{.global_norm = 0.05F}}) {
+    Model single = build_with_rules(Strategy::local(), clipping);
+    const std::vector<float> frozen = single.variable("dense/kernel");
+    single.fit(line(10), options);
+    EXPECT_EQ(single.variable("dense/kernel"), frozen);
+    base::Mutex mutex;
+    std::map<int, std::vector<float>> by_servers;
+    for (const int servers : {1, 2, 5}) {
+      const auto errors = run_cluster(2, servers, [&](Cluster& cluster) {
+        Model model = build_with_rules(Strategy::parameter_server(cluster), clipping);
+        model.fit(line(10), options);
+        EXPECT_EQ(model.variable("dense/kernel"), frozen);
+        std::vector<float> all;
+        for (const std::string& name : model.variable_names()) {
+          const std::vector<float> ours = model.variable(name), alone = single.variable(name);
+          for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], alone[i], 1e-5);
+          all.insert(all.end(), ours.begin(), ours.end());
+        }
+        base::MutexLock lock(mutex);
+        by_servers[servers] = all;
+      });
+      EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+    }
+    EXPECT_EQ(by_servers[1], by_servers[2]);
+    EXPECT_EQ(by_servers[1], by_servers[5]);
+  }
+}
+
+TEST(ParameterServerStrategy, RulesThatDoNotFitTheModelAreRefusedByCompile) {
+  const auto error = [](const Strategy& strategy) {
+    Model model = strategy.build({.input_shape = {1}, .layers = {Dense{1}}});
+    const std::string refused = error_of(
+        [&] { model.compile({.rules = {.groups = {{.variables = {"conv/*"}, .frozen = true}}}}); });
+    EXPECT_NE(error_of([&] { model.fit(line(4)); }).find("not compiled"), std::string::npos);
+    return refused;
+  };
+  const char* says = "\"conv/*\" of a parameter group matches no variable";
+  EXPECT_NE(error(Strategy::local()).find(says), std::string::npos);
+  const auto errors = run_cluster(1, 1, [&](Cluster& cluster) {
+    EXPECT_NE(error(Strategy::parameter_server(cluster)).find(says), std::string::npos);
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+}
+
 TEST(ParameterServerStrategy, AsynchronousWorkersCutTheirOwnBatches) {
   const auto errors = run_cluster(2, 1, [](Cluster& cluster) {
     Model model = build(Strategy::parameter_server(cluster, {.consistency = Asynchronous{}}), 0.1F);
@@ -136,6 +200,17 @@ TEST(ParameterServerStrategy, GradientsMayTravelInSixteenBits) {
               std::string::npos);
   });
   EXPECT_TRUE(mistaken.empty()) << mistaken.begin()->second;
+}
+
+TEST(ParameterServerStrategy, BackupWorkersAndClippingByNormExcludeEachOther) {
+  const auto errors = run_cluster(2, 1, [](Cluster& cluster) {
+    Model model = Strategy::parameter_server(cluster, {.consistency = Synchronous{1}})
+                      .build({.input_shape = {1}, .layers = {Dense{1}}});
+    const std::string error = error_of(
+        [&] { model.compile({.optimizer = Sgd{}, .rules = {.clipping = {.global_norm = 1.0F}}}); });
+    EXPECT_NE(error.find("together with backup workers"), std::string::npos) << error;
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
 }
 
 TEST(ParameterServerStrategy, TheChiefsWordStopsEverybodyAtOneStep) {
