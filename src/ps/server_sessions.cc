@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "ps/server.h"
+#include "ps/shared_arena.h"
 
 namespace dtrain::inline v0::ps {
 namespace {
@@ -89,7 +90,9 @@ base::Status Server::check_declare(const pb::Declare& declare, std::uint64_t sen
     }
     const Range slice = partition(table.value().layout, table.value().servers)[declare.server()];
     try {
-      shard_ = std::make_unique<Shard>(slice, table.value().optimizer);
+      shard_ = std::make_unique<Shard>(slice, table.value().optimizer, [this](std::size_t count) {
+        return shared_arena(endpoint_, count);
+      });
     } catch (const std::bad_alloc&) {
       return Error(
           ErrorCode::kResourceExhausted,

@@ -25,10 +25,11 @@ auto part(Arena& arena, Range slice, Range range) {
 
 }  // namespace
 
-Shard::Shard(Range slice, Optimizer optimizer)
+Shard::Shard(Range slice, Optimizer optimizer, Allocate allocate)
     : slice_(slice),
       optimizer_(std::move(optimizer)),
-      values_(std::make_shared<tensor::Arena>(slice.count)) {
+      allocate_(std::move(allocate)),
+      values_(std::make_shared<tensor::Arena>(allocate_(slice.count))) {
   for (int i = 0; i < compute::slot_count(optimizer_); ++i) {
     slots_[static_cast<std::size_t>(i)] = tensor::Arena(slice.count);
   }
@@ -36,7 +37,7 @@ Shard::Shard(Range slice, Optimizer optimizer)
 
 std::shared_ptr<tensor::Arena> Shard::take_spare() {
   if (spare_ && unused_but_for(spare_, 1)) return std::move(spare_);
-  return std::make_shared<tensor::Arena>(slice_.count);
+  return std::make_shared<tensor::Arena>(allocate_(slice_.count));
 }
 
 void Shard::own_values() {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -27,7 +28,10 @@ struct Snapshot {
 /// reader is never torn and never holds an update up. Without one it is in place.
 class Shard {
  public:
-  Shard(Range slice, Optimizer optimizer);
+  /// Makes the arenas that snapshots are taken of.
+  using Allocate = std::function<tensor::Arena(std::size_t count)>;
+
+  Shard(Range slice, Optimizer optimizer, Allocate allocate = ordinary_memory);
 
   Range slice() const { return slice_; }
   /// Updates applied so far: the optimizer's step.
@@ -57,8 +61,11 @@ class Shard {
   void update_range(Range range, std::span<const float> gradients, float gradient_scale,
                     tensor::Arena& target);
 
+  static tensor::Arena ordinary_memory(std::size_t count) { return tensor::Arena(count); }
+
   const Range slice_;
   const Optimizer optimizer_;
+  const Allocate allocate_;
   std::shared_ptr<tensor::Arena> values_;
   std::shared_ptr<tensor::Arena> spare_;  ///< The last snapshot's memory, used again when free.
   std::array<tensor::Arena, compute::kOptimizerSlotsMax> slots_;
