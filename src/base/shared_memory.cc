@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <limits>
 
 #include "base/strings.h"
 
@@ -49,6 +49,12 @@ class FdGuard {
 
 /// Gives the file its pages, so that none is missing when it is written to.
 bool allocate(int fd, std::size_t bytes) {
+  // The kernel would allocate page after page until it has none left for anybody.
+  struct sysinfo machine {};
+  if (sysinfo(&machine) != 0 || bytes / machine.mem_unit >= machine.totalram) {
+    errno = ENOMEM;
+    return false;
+  }
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return false;
   int result;
   do {
@@ -74,9 +80,7 @@ std::size_t SharedMemory::stagger() const {
 }
 
 Result<std::shared_ptr<SharedMemory>> SharedMemory::create(std::size_t bytes) {
-  if (bytes == 0 || bytes > static_cast<std::size_t>(std::numeric_limits<off_t>::max())) {
-    return Error(ErrorCode::kInvalidArgument, str_cat("shared memory of ", bytes, " bytes"));
-  }
+  if (bytes == 0) return Error(ErrorCode::kInvalidArgument, "shared memory of no bytes");
   FdGuard fd(memfd_create("dtrain", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (fd.get() < 0) return refused("memfd_create");
   struct stat status {};

@@ -216,7 +216,9 @@ void ShmHub::pump(base::TimePoint now) {
   }
   if (now - swept_ >= kSweepInterval) {
     swept_ = now;
-    for (auto& [number, session] : sessions_) session->sweep();
+    for (auto& [number, session] : sessions_) {
+      if (session->sweep()) awake_.insert(number);
+    }
   }
   settle(now);
 }

@@ -36,12 +36,13 @@ void ShmSession::flush() {
   if (state_ == State::kOpen) ring_->want_room(!room);
 }
 
-void ShmSession::sweep() {
+bool ShmSession::sweep() {
   std::erase_if(own_segments_, [&](const auto& entry) {
     if (!entry.second.memory.expired()) return false;
     forgotten_.push_back(entry.second.id);
     return true;
   });
+  return !forgotten_.empty();
 }
 
 bool ShmSession::drained() {

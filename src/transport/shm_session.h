@@ -91,8 +91,8 @@ class ShmSession {
   void return_lease(std::uint64_t lease) { returns_.push_back(lease); }
   /// Sends what there is room for: leases first, then messages.
   void flush();
-  /// Tells the peer which segments are gone.
-  void sweep();
+  /// Looks which of the segments that the peer knows are gone; true if it is to be told.
+  bool sweep();
   /// See ShmRing.
   bool try_sleep();
   void wake();
