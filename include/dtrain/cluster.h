@@ -40,8 +40,8 @@ struct Traffic {
   std::uint64_t network_bytes_received = 0;
   std::uint64_t shared_bytes_sent = 0;  ///< Through shared memory.
   std::uint64_t shared_bytes_received = 0;
-  /// Of shared_bytes_sent: copied on the way, because it lay in memory that is not shared. What
-  /// Model and ParameterClient::allocate() hold needs no copy.
+  /// Of shared_bytes_sent: copied on the way, because it was short (below 1 KiB) or lay in memory
+  /// that is not shared. What Model and ParameterClient::allocate() hold is.
   std::uint64_t staged_bytes = 0;
 };
 

@@ -48,8 +48,8 @@ struct EndpointCounters {
   std::uint64_t payload_bytes_received = 0;
   std::uint64_t shared_bytes_sent = 0;      ///< Of the payload: through shared memory.
   std::uint64_t shared_bytes_received = 0;  ///< Of the payload: through shared memory.
-  /// Of what was sent through shared memory: copied on the way, because it did not lie in memory
-  /// that the endpoint shares.
+  /// Of what was sent through shared memory: copied on the way, because it was small or did not
+  /// lie in memory that the endpoint shares.
   std::uint64_t staged_bytes = 0;
   std::uint64_t refused = 0;     ///< Messages that did not decode, or came from a refused peer.
   std::uint64_t exceptions = 0;  ///< Thrown by handlers and posted functions: bugs, each logged.

@@ -71,7 +71,7 @@ void ShmSession::start() {
 bool ShmSession::make_own_side() {
   auto outbox = base::SharedMemory::create(kShmOutboxBytes);
   if (!outbox.ok()) {
-    refuse(base::without_code(outbox.error().what()));
+    refuse(reason_of(outbox.error()));
     return false;
   }
   outbox_ = std::move(outbox.value());
@@ -126,7 +126,7 @@ void ShmSession::on_hello(Packet& packet) {
   }
   auto peers_outbox = base::SharedMemory::map(packet.fds[0].release(), kShmOutboxBytes);
   if (!peers_outbox.ok()) {
-    refuse(base::without_code(peers_outbox.error().what()));
+    refuse(reason_of(peers_outbox.error()));
     return;
   }
   if (!is_doorbell(packet.fds[1])) {
@@ -149,7 +149,7 @@ void ShmSession::on_segment(Packet& packet) {
   }
   auto memory = base::SharedMemory::map(packet.fds[0].release(), 1);
   if (!memory.ok()) {
-    end(base::without_code(memory.error().what()));
+    end(reason_of(memory.error()));
     return;
   }
   peers_segments_.emplace(segment.id, std::move(memory.value()));

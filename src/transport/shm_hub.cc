@@ -59,8 +59,7 @@ ShmHub::ShmHub(const EndpointOptions& options, int wake, observe::Logger logger,
     if (!status) listener_ = std::move(listener.value());
   }
   if (status) {
-    off_reason_ = base::without_code(status->what());
-    while (off_reason_.ends_with('.')) off_reason_.pop_back();
+    off_reason_ = reason_of(*status);
     if (options.shared_memory == SharedMemoryUse::kRequired) {
       throw Error(ErrorCode::kUnavailable, base::str_cat("Shared memory is off: ", off_reason_),
                   "Allow the call, or use DTRAIN_TRANSPORT=auto or tcp");
@@ -148,7 +147,7 @@ void ShmHub::on_answer(LinkId id, const ShmNote& note, base::TimePoint now) {
   }
   base::Result<Fd> socket = connect_abstract(note.text);
   if (!socket.ok()) {
-    leave_to_network(id, base::without_code(socket.error().what()));
+    leave_to_network(id, reason_of(socket.error()));
     return;
   }
   Link& link = found->second;

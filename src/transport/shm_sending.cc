@@ -95,7 +95,7 @@ bool ShmSession::describe(std::span<const std::byte> bytes, Frame* frame, Draft&
   if (!place) {
     base::Result<Frame> copy = context_.staging.copy(bytes);
     if (!copy.ok()) {
-      end(base::without_code(copy.error().what()));
+      end(reason_of(copy.error()));
       return false;
     }
     held = copy.value();

@@ -16,6 +16,12 @@ constexpr std::uintptr_t kPayloadAlignment = 8;
 
 }  // namespace
 
+std::string reason_of(const Error& error) {
+  std::string text = base::without_code(error.what());
+  while (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
 ShmSession::ShmSession(std::uint64_t number, LinkId link, Fd socket, ShmContext& context,
                        ShmSessionOwner& owner)
     : number_(number),
@@ -100,7 +106,7 @@ bool ShmSession::pump() {
 void ShmSession::on_record(std::span<const std::byte> bytes) {
   const base::Result<ShmRecord> record = decode_record(bytes);
   if (!record.ok()) {
-    end(base::without_code(record.error().what()));
+    end(reason_of(record.error()));
     return;
   }
   switch (record.value().kind) {

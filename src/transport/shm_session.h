@@ -40,6 +40,9 @@ struct ShmContext {
   std::atomic<std::uint64_t> bytes_staged{0};
 };
 
+/// An error's text as the reason in a sentence: without its code and its full stop.
+std::string reason_of(const Error& error);
+
 class ShmSession;
 
 /// Who takes what a session receives.
