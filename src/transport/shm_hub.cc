@@ -119,6 +119,8 @@ base::Status ShmHub::send(LinkId link, Outgoing message) {
     number = found->second.session;
   }
   ShmSession& session = *sessions_.at(number);
+  // What the message answers has often just been let go: one wake-up of the peer for both.
+  collect_returns();
   // One that has just ended keeps the message: settle() moves it on.
   session.send(std::move(message));
   return {};
@@ -316,13 +318,17 @@ void ShmHub::act(LinkId id, Link& link, base::TimePoint now) {
   link.ask_pause = std::min(link.ask_pause * 2, kAskAgainMax);
 }
 
-base::TimePoint ShmHub::prepare_wait(base::TimePoint now) {
+void ShmHub::collect_returns() {
   for (const LeaseDesk::Returned& returned : context_.desk->take()) {
     ShmSession* session = find_session(returned.session);
     if (!session) continue;
     session->return_lease(returned.lease);
     awake_.insert(returned.session);
   }
+}
+
+base::TimePoint ShmHub::prepare_wait(base::TimePoint now) {
+  collect_returns();
   base::TimePoint next = base::kForever;
   for (auto& [id, link] : links_) {
     if (link.act_at <= now) act(id, link, now);

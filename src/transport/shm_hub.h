@@ -104,6 +104,8 @@ class ShmHub final : private ShmSessionOwner {
                           std::vector<Frame> payload) override;
   void on_session_changed(ShmSession& session) override;
 
+  /// Gives sessions the leases that their peers are to get back.
+  void collect_returns();
   void accept_all();
   ShmSession& add_session(LinkId link, Fd socket);
   void settle(base::TimePoint now);
