@@ -21,34 +21,12 @@ constexpr base::Duration kAskAgainMax = std::chrono::seconds(2);
 constexpr base::Duration kRetryMin = milliseconds(50);
 constexpr base::Duration kRetryMax = std::chrono::seconds(1);
 /// A peer that has accepted the connection and says nothing for so long is left to the network.
-constexpr base::Duration kHandshakeMax = std::chrono::seconds(10);
+constexpr base::Duration kHandshakeMax = std::chrono::seconds(30);
 constexpr base::Duration kSweepInterval = std::chrono::seconds(1);
 /// Of more processes than this the rest goes over the network.
 constexpr std::size_t kSessionsMax = 4096;
-constexpr std::size_t kNoteBytesMax = 512;
 
 }  // namespace
-
-std::string encode_note(const ShmNote& note) {
-  return static_cast<char>(note.kind) + note.text.substr(0, kNoteBytesMax);
-}
-
-std::optional<ShmNote> decode_note(std::string_view body) {
-  if (body.empty() || body.size() > 1 + kNoteBytesMax) return {};
-  ShmNote note{static_cast<ShmNote::Kind>(body.front()), std::string(body.substr(1))};
-  for (char& c : note.text) {
-    if (c < ' ' || c > '~') c = '?';  // It goes into logs.
-  }
-  switch (note.kind) {
-    case ShmNote::Kind::kAsk:
-    case ShmNote::Kind::kOff:
-      return note;
-    case ShmNote::Kind::kHere:
-      if (is_listener_name(note.text)) return note;
-      return {};
-  }
-  return {};
-}
 
 ShmHub::ShmHub(const EndpointOptions& options, int wake, observe::Logger logger, ShmHost& host)
     : options_(options), logger_(std::move(logger)), host_(host), context_(options, wake) {
@@ -258,7 +236,6 @@ void ShmHub::link_opened(ShmSession& session, base::TimePoint now) {
   link.state = Link::State::kOpen;
   link.opened = now;
   link.act_at = base::kForever;
-  links_shared_.fetch_add(1, std::memory_order_relaxed);
   for (Outgoing& message : std::exchange(link.waiting, {})) session.send(std::move(message));
 }
 

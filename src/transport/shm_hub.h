@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -13,6 +12,7 @@
 
 #include "observe/log.h"
 #include "transport/endpoint.h"
+#include "transport/shm_note.h"
 #include "transport/shm_session.h"
 
 namespace dtrain::inline v0::transport {
@@ -20,17 +20,6 @@ namespace dtrain::inline v0::transport {
 // What epoll says about shared memory: a session's socket (0: the listener) and its doorbell.
 constexpr std::uint64_t kShmSocketBit = std::uint64_t{1} << 60;
 constexpr std::uint64_t kShmBellBit = std::uint64_t{1} << 59;
-
-/// What the endpoints of two processes say to each other over the network, as Service::kTransport,
-/// before they share memory.
-struct ShmNote {
-  enum class Kind : std::uint8_t { kAsk = 1, kHere = 2, kOff = 3 };
-  Kind kind = Kind::kAsk;
-  std::string text;  ///< kHere: the name of a Unix socket. kOff: why.
-};
-std::string encode_note(const ShmNote& note);
-/// Nothing for bytes that are no note.
-std::optional<ShmNote> decode_note(std::string_view body);
 
 /// What a hub needs of its endpoint.
 class ShmHost {
@@ -59,8 +48,6 @@ class ShmHub final : private ShmSessionOwner {
   ShmContext& context() { return context_; }
   /// False: this process can share no memory, and all links go over the network.
   bool on() const { return off_reason_.empty(); }
-  /// How many links have gone which way so far. Any thread.
-  std::uint64_t links_shared() const { return links_shared_.load(std::memory_order_relaxed); }
 
   /// Takes a new outgoing link.
   void add_link(LinkId link, std::string address, base::TimePoint now);
@@ -132,7 +119,6 @@ class ShmHub final : private ShmSessionOwner {
   std::uint64_t last_session_ = 0;
   base::TimePoint swept_{};
   std::set<std::string> logged_;
-  std::atomic<std::uint64_t> links_shared_{0};
 };
 
 }  // namespace dtrain::inline v0::transport

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "transport/shm_hub.h"
+#include "transport/shm_note.h"
 #include "transport/shm_record.h"
 
 namespace {

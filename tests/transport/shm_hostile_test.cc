@@ -13,7 +13,7 @@
 #include "base/shared_memory.h"
 #include "support/time_scale.h"
 #include "transport/harness.h"
-#include "transport/shm_hub.h"
+#include "transport/shm_note.h"
 #include "transport/shm_record.h"
 #include "transport/shm_ring.h"
 #include "transport/shm_socket.h"
