@@ -1,7 +1,7 @@
 #include "transport/shm_registry.h"
 
-#include <algorithm>
 #include <bit>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -71,7 +71,7 @@ base::Result<Frame> StagingPool::copy(std::span<const std::byte> bytes) {
   base::Result<Segment> segment = take(bytes.size());
   if (!segment.ok()) return segment.error();
   std::byte* start = segment.value()->writable().data() + segment.value()->stagger();
-  std::ranges::copy(bytes, start);
+  std::memcpy(start, bytes.data(), bytes.size());
   const std::shared_ptr<const void> hold(
       start, [state = state_, held = std::move(segment.value())](const void*) mutable {
         give_back(*state, std::move(held));
