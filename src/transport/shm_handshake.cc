@@ -164,6 +164,10 @@ std::optional<std::uint64_t> ShmSession::segment_of(
     forgotten_.push_back(found->second.id);
     own_segments_.erase(found);
   }
+  if (own_segments_.size() >= kSegmentsMax) {
+    end(base::str_cat("more than ", kSegmentsMax, " memories are shared"));
+    return {};
+  }
   Segment segment;
   segment.id = last_segment_ + 1;
   const int fd = memory->fd();
