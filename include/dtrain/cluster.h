@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,10 +25,24 @@ struct ClusterOptions {
   std::chrono::milliseconds reconnect_timeout = std::chrono::seconds(3);
   /// The longest that a barrier, a pull or a synchronous step waits for members that are alive.
   std::chrono::milliseconds operation_timeout = std::chrono::seconds(600);
-  /// "tcp", or "ipc" when all members are on this host. Empty: the environment variable
-  /// DTRAIN_TRANSPORT, or tcp.
+  /// How members talk. "auto": through shared memory where two are on one host, as one user and
+  /// in one network namespace, and over TCP elsewhere; who cannot share memory says so once.
+  /// "tcp": TCP only. "shm": an error where memory cannot be shared. "ipc": Unix sockets, when all
+  /// members are on this host. Empty: the environment variable DTRAIN_TRANSPORT, or auto.
   std::string transport;
   LogSink log;  ///< Empty: standard error.
+};
+
+/// What this process has moved in the cluster, in bytes: gradients, values and other payload,
+/// without headers and control messages.
+struct Traffic {
+  std::uint64_t network_bytes_sent = 0;
+  std::uint64_t network_bytes_received = 0;
+  std::uint64_t shared_bytes_sent = 0;  ///< Through shared memory.
+  std::uint64_t shared_bytes_received = 0;
+  /// Of shared_bytes_sent: copied on the way, because it was short (below 1 KiB) or lay in memory
+  /// that is not shared. What Model and ParameterClient::allocate() hold is.
+  std::uint64_t staged_bytes = 0;
 };
 
 /// A member of the cluster as this process knows it.
@@ -69,6 +84,8 @@ class DTRAIN_EXPORT Cluster {
   /// of dtrain for long.
   void check() const;
   std::uint64_t membership_epoch() const;
+  /// Since the beginning; zeros for a local cluster. Logged when this process leaves.
+  Traffic traffic() const;
 
   /// Waits until every living worker has called it with the same name. Workers only.
   void barrier(std::string_view name);

@@ -44,6 +44,25 @@ struct PushOptions {
   std::uint64_t examples = 1;
 };
 
+/// Memory for gradients and values that servers on this host read where it lies, while other
+/// memory is copied on the way to them. Zeros at first, 64-byte aligned. Owns its memory, also
+/// beyond the client's and the cluster's end; movable. Thread-compatible.
+class DTRAIN_EXPORT TransferMemory {
+ public:
+  TransferMemory(TransferMemory&&) noexcept;
+  TransferMemory& operator=(TransferMemory&&) noexcept;
+  ~TransferMemory();
+
+  std::span<float> span();
+  std::span<const float> span() const;
+
+  struct Impl;
+  explicit TransferMemory(std::unique_ptr<Impl> impl);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
 /// An operation under way. The memory given to it stays borrowed until wait() has returned or
 /// thrown, or the handle is destroyed, which waits too.
 class DTRAIN_EXPORT PendingOperation {
@@ -97,6 +116,12 @@ class DTRAIN_EXPORT ParameterClient {
   /// push, and pull of the same variables after it, in one round trip per server.
   Version push_pull(const std::vector<NamedGradient>& gradients,
                     const std::vector<NamedValues>& values, PushOptions options = {});
+
+  /// Memory of `count` floats for what this client pushes and pulls: of one or many variables, as
+  /// the caller divides it. Keep it for many steps, since each is mapped by the servers once; it
+  /// is ordinary memory where no memory can be shared. Throws resource_exhausted when there is
+  /// none left.
+  TransferMemory allocate(std::size_t count);
 
   PendingOperation pull_async(const std::vector<NamedValues>& values);
   PendingOperation push_async(const std::vector<NamedGradient>& gradients,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <iterator>
 #include <sstream>
 #include <string>
 
@@ -11,6 +13,17 @@ std::string str_cat(const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
   return std::move(out).str();
+}
+
+/// `1.2 MB`, for messages.
+inline std::string bytes(std::uint64_t count) {
+  constexpr const char* kUnits[] = {"kB", "MB", "GB", "TB"};
+  if (count < 1000) return str_cat(count, " B");
+  double value = static_cast<double>(count) / 1000;
+  std::size_t unit = 0;
+  for (; value >= 999.95 && unit + 1 < std::size(kUnits); ++unit) value /= 1000;
+  const auto tenths = static_cast<std::uint64_t>(value * 10 + 0.5);
+  return str_cat(tenths / 10, ".", tenths % 10, " ", kUnits[unit]);
 }
 
 /// The text of an error that another process composed, without its `[CODE] `.

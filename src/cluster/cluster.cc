@@ -46,6 +46,8 @@ std::vector<MemberStatus> Cluster::members() const {
 
 std::uint64_t Cluster::membership_epoch() const { return impl_->view().epoch; }
 
+Traffic Cluster::traffic() const { return impl_->traffic(); }
+
 void Cluster::barrier(std::string_view name) { (void)impl_->gather(name, {}); }
 
 std::vector<std::string> Cluster::all_gather(std::string_view name, std::string_view bytes) {

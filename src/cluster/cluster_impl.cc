@@ -19,16 +19,24 @@ namespace {
 /// Of all workers' values together: they travel in one message's body.
 constexpr std::size_t kGatherBytesMax = 960 << 10;
 
-std::string choose_transport(const ClusterOptions& options) {
+/// What DTRAIN_TRANSPORT's word means: addresses' scheme, and what goes beside it.
+struct TransportChoice {
+  std::string scheme;
+  transport::SharedMemoryUse shared_memory = transport::SharedMemoryUse::kOff;
+};
+
+TransportChoice choose_transport(const ClusterOptions& options) {
+  using transport::SharedMemoryUse;
   const char* variable = std::getenv("DTRAIN_TRANSPORT");
   const bool from_options = !options.transport.empty();
   const std::string chosen = from_options ? options.transport : variable ? variable : "";
-  if (chosen.empty() || chosen == "tcp") return "tcp";
-  if (chosen == "ipc") return "ipc";
+  if (chosen.empty() || chosen == "auto") return {"tcp", SharedMemoryUse::kAuto};
+  if (chosen == "shm") return {"tcp", SharedMemoryUse::kRequired};
+  if (chosen == "tcp" || chosen == "ipc") return {chosen, SharedMemoryUse::kOff};
   throw Error(ErrorCode::kInvalidArgument,
               base::str_cat(from_options ? "ClusterOptions::transport" : "DTRAIN_TRANSPORT",
                             " is \"", chosen, "\""),
-              "Use tcp or ipc");
+              "Use auto, tcp, shm or ipc");
 }
 
 void check_positive(const char* field, std::chrono::milliseconds value) {
@@ -94,9 +102,11 @@ cluster::Timing timing_of(const ClusterOptions& options) {
 Cluster::Impl::Impl(ClusterSpec spec, ClusterOptions options)
     : spec_(std::move(spec)), options_(std::move(options)), logger_(options_.log) {
   validate(options_);
-  transport_ = choose_transport(options_);
+  const TransportChoice choice = choose_transport(options_);
+  transport_ = choice.scheme;
   if (spec_.is_local()) return;
   transport::EndpointOptions endpoint;
+  endpoint.shared_memory = choice.shared_memory;
   endpoint.job = spec_.fingerprint();
   endpoint.incarnation = new_incarnation();
   const Task self = spec_.self();
@@ -203,6 +213,36 @@ std::string Cluster::Impl::describe_missing() const {
   return base::join(parts);
 }
 
+Traffic Cluster::Impl::traffic() const {
+  if (!endpoint_) return {};
+  const transport::EndpointCounters counters = endpoint_->counters();
+  // Read one after the other while messages are moving: never below zero.
+  const auto rest = [](std::uint64_t all, std::uint64_t part) { return all - std::min(all, part); };
+  return {.network_bytes_sent = rest(counters.payload_bytes_sent, counters.shared_bytes_sent),
+          .network_bytes_received =
+              rest(counters.payload_bytes_received, counters.shared_bytes_received),
+          .shared_bytes_sent = counters.shared_bytes_sent,
+          .shared_bytes_received = counters.shared_bytes_received,
+          .staged_bytes = counters.staged_bytes};
+}
+
+void Cluster::Impl::log_traffic() const {
+  const Traffic moved = traffic();
+  const auto part = [](std::uint64_t sent, std::uint64_t received) {
+    return base::str_cat(base::bytes(sent), " sent and ", base::bytes(received), " received");
+  };
+  std::vector<std::string> parts;
+  if (moved.shared_bytes_sent + moved.shared_bytes_received > 0) {
+    parts.push_back(part(moved.shared_bytes_sent, moved.shared_bytes_received) +
+                    " through shared memory (" + base::bytes(moved.staged_bytes) + " copied)");
+  }
+  if (moved.network_bytes_sent + moved.network_bytes_received > 0) {
+    parts.push_back(part(moved.network_bytes_sent, moved.network_bytes_received) + " over " +
+                    transport_);
+  }
+  if (!parts.empty()) logger_.info(to_string(spec_.self()), ": payload: ", base::join(parts));
+}
+
 void Cluster::Impl::tolerate_worker_losses(int losses_max) {
   auto* coordinator = dynamic_cast<cluster::Coordinator*>(participant_.get());
   if (coordinator) run_on_io([=] { coordinator->tolerate_worker_losses(losses_max); });
@@ -249,7 +289,10 @@ void Cluster::Impl::wait_finished() {
 
 void Cluster::Impl::leave(const base::Status& error, bool wait) {
   if (!participant_) return;
-  if (!left_.exchange(true)) run_on_io([&] { participant_->leave(error); });
+  if (!left_.exchange(true)) {
+    log_traffic();
+    run_on_io([&] { participant_->leave(error); });
+  }
   if (wait) participant_->left().get();
 }
 

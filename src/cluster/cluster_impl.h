@@ -38,6 +38,7 @@ class Cluster::Impl {
   void on_gone(std::function<void(const cluster::View::Member&)> listener);
 
   cluster::View view() const;
+  Traffic traffic() const;
   std::vector<std::string> gather(std::string_view name, std::string_view bytes);
   /// Returns when the chief says that the job is done; throws when it has failed.
   void wait_finished();
@@ -53,6 +54,7 @@ class Cluster::Impl {
 
  private:
   std::string describe_missing() const;
+  void log_traffic() const;
 
   const ClusterSpec spec_;
   const ClusterOptions options_;

@@ -159,6 +159,7 @@ void Member::hello() {
 
 base::TimePoint Member::on_timer(base::TimePoint now) {
   if (leaving_ && now >= leave_by_) left_.set(base::Done{});
+  if (unsendable_) fail_here(*unsendable_);
   if (now < next_hello_) return next_hello_;
   const bool joining = view_on_io().phase == Phase::kJoining;
   const base::Duration interval =

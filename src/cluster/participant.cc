@@ -114,8 +114,9 @@ base::Status Participant::send_status(transport::LinkId link, const pb::Message&
 }
 
 void Participant::send(transport::LinkId link, const pb::Message& message) {
-  // Everything here is sent again at the next interval.
-  (void)send_status(link, message);
+  // Everything here is sent again at the next interval, but for what will never leave.
+  const base::Status status = send_status(link, message);
+  if (status && status->code() == ErrorCode::kFailedPrecondition) unsendable_ = status;
 }
 
 }  // namespace dtrain::inline v0::cluster

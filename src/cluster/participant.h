@@ -103,6 +103,7 @@ class Participant : public transport::Handler {
   base::Completion<base::Done> joined_;
   base::Completion<base::Done> finished_;
   base::Completion<base::Done> left_;
+  base::Status unsendable_;                             ///< Why a link will never take a message.
   std::map<std::string, std::uint64_t> gather_counts_;  ///< How often each name was used.
 
   /// Only the I/O thread writes; it may read without the lock.

@@ -418,7 +418,9 @@ void Client::send(ServerLink& server, const pb::Request& request,
                                                            .payload = std::move(payload)});
   // What cannot be sent at all is an error, at the next timer: callers hold references to work.
   // What could not be queued counts as lost: the retry timer asks the server where it stands.
-  if (status && status->code() == ErrorCode::kInvalidArgument) unsendable_ = status;
+  const bool hopeless = status && (status->code() == ErrorCode::kInvalidArgument ||
+                                   status->code() == ErrorCode::kFailedPrecondition);
+  if (hopeless) unsendable_ = status;
 }
 
 }  // namespace dtrain::inline v0::ps

@@ -1,11 +1,13 @@
 #include "dtrain/parameter_client.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <utility>
 
 #include "base/strings.h"
 #include "ps/remote_table.h"
+#include "ps/shared_arena.h"
 
 namespace dtrain::inline v0 {
 namespace {
@@ -73,6 +75,17 @@ Version PendingOperation::wait() {
   return impl->push ? ps::RemoteTable::wait(*impl->push) : impl->done.get();
 }
 
+struct TransferMemory::Impl {
+  tensor::Arena arena;
+};
+
+TransferMemory::TransferMemory(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TransferMemory::TransferMemory(TransferMemory&&) noexcept = default;
+TransferMemory& TransferMemory::operator=(TransferMemory&&) noexcept = default;
+TransferMemory::~TransferMemory() = default;
+std::span<float> TransferMemory::span() { return impl_->arena.span(); }
+std::span<const float> TransferMemory::span() const { return std::as_const(impl_->arena).span(); }
+
 class ParameterClient::Impl {
  public:
   Impl(Cluster& cluster, ParameterClientOptions options)
@@ -102,6 +115,16 @@ class ParameterClient::Impl {
       sources.push_back({{entry.offset, entry.count}, initial});
     }
     ps::RemoteTable::wait(table_.push({.sources = std::move(sources), .assign = true}));
+  }
+
+  std::unique_ptr<TransferMemory::Impl> allocate(std::size_t count) {
+    try {
+      return std::make_unique<TransferMemory::Impl>(
+          TransferMemory::Impl{ps::shared_arena(*cluster_.impl().endpoint(), count)});
+    } catch (const std::bad_alloc&) {
+      throw Error(ErrorCode::kResourceExhausted,
+                  base::str_cat("there is no memory for ", count, " floats"));
+    }
   }
 
   std::unique_ptr<PendingOperation::Impl> pull(const std::vector<NamedValues>& values) {
@@ -186,6 +209,10 @@ Version ParameterClient::push(const std::vector<NamedGradient>& gradients, PushO
 Version ParameterClient::push_pull(const std::vector<NamedGradient>& gradients,
                                    const std::vector<NamedValues>& values, PushOptions options) {
   return push_pull_async(gradients, values, options).wait();
+}
+
+TransferMemory ParameterClient::allocate(std::size_t count) {
+  return TransferMemory(impl_->allocate(count));
 }
 
 PendingOperation ParameterClient::pull_async(const std::vector<NamedValues>& values) {

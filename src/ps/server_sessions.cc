@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "ps/server.h"
+#include "ps/shared_arena.h"
 
 namespace dtrain::inline v0::ps {
 namespace {
@@ -95,7 +96,8 @@ base::Status Server::check_declare(const pb::Declare& declare, std::uint64_t sen
     try {
       shard_ = std::make_unique<Shard>(
           slice,
-          compute::UpdatePlan(table.value().layout, table.value().optimizer, table.value().rules));
+          compute::UpdatePlan(table.value().layout, table.value().optimizer, table.value().rules),
+          [this](std::size_t count) { return shared_arena(endpoint_, count); });
     } catch (const std::bad_alloc&) {
       return Error(
           ErrorCode::kResourceExhausted,

@@ -28,8 +28,11 @@ auto part(Arena& arena, Range slice, Range range) {
 Shard::Shard(Range slice, Optimizer optimizer)
     : Shard(slice, compute::UpdatePlan(std::move(optimizer))) {}
 
-Shard::Shard(Range slice, compute::UpdatePlan plan)
-    : slice_(slice), plan_(std::move(plan)), values_(std::make_shared<tensor::Arena>(slice.count)) {
+Shard::Shard(Range slice, compute::UpdatePlan plan, Allocate allocate)
+    : slice_(slice),
+      plan_(std::move(plan)),
+      allocate_(std::move(allocate)),
+      values_(std::make_shared<tensor::Arena>(allocate_(slice.count))) {
   auto arenas = compute::slot_arenas(plan_.optimizer(), slice.count);
   for (std::size_t i = 0; i < arenas.size(); ++i) {
     if (arenas[i].count() > 0) slots_[i] = std::make_shared<tensor::Arena>(std::move(arenas[i]));
@@ -38,7 +41,7 @@ Shard::Shard(Range slice, compute::UpdatePlan plan)
 
 std::shared_ptr<tensor::Arena> Shard::take_spare() {
   if (spare_ && unused_but_for(spare_, 1)) return std::move(spare_);
-  return std::make_shared<tensor::Arena>(slice_.count);
+  return std::make_shared<tensor::Arena>(allocate_(slice_.count));
 }
 
 void Shard::own_values() {

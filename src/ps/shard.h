@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -34,7 +35,10 @@ struct Frozen {
 /// reader is never torn and never holds an update up. Without one it is in place.
 class Shard {
  public:
-  Shard(Range slice, compute::UpdatePlan plan);
+  /// Makes the arenas that snapshots are taken of.
+  using Allocate = std::function<tensor::Arena(std::size_t count)>;
+
+  Shard(Range slice, compute::UpdatePlan plan, Allocate allocate = ordinary_memory);
   Shard(Range slice, Optimizer optimizer);
 
   Range slice() const { return slice_; }
@@ -79,8 +83,11 @@ class Shard {
   void update_range(Range range, std::span<const float> gradients, float gradient_scale,
                     std::span<const double> clip_factors, tensor::Arena& target);
 
+  static tensor::Arena ordinary_memory(std::size_t count) { return tensor::Arena(count); }
+
   const Range slice_;
   const compute::UpdatePlan plan_;
+  const Allocate allocate_;
   std::shared_ptr<tensor::Arena> values_;
   std::shared_ptr<tensor::Arena> spare_;  ///< The last snapshot's memory, used again when free.
   std::array<std::shared_ptr<tensor::Arena>, compute::kOptimizerSlotsMax> slots_;

@@ -63,7 +63,10 @@ class Exchange {
 
 /// The arenas of a model: what the network computes with and exchanges move.
 struct Arenas {
-  explicit Arenas(std::size_t count) : values(count), gradients(count) {}
+  /// `shared`: where servers on this host can read them in place.
+  Arenas(std::size_t count, bool shared)
+      : values(shared ? tensor::Arena::shared(count) : tensor::Arena(count)),
+        gradients(shared ? tensor::Arena::shared(count) : tensor::Arena(count)) {}
   tensor::Arena values;
   tensor::Arena gradients;
 };

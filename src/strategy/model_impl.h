@@ -16,12 +16,14 @@ namespace dtrain::inline v0 {
 /// A model's parts, in the order in which they depend on each other.
 class Model::Impl {
  public:
-  Impl(const Sequential& description, std::uint64_t seed, std::unique_ptr<compute::Device> device)
+  /// `shared_memory`: see Arenas.
+  Impl(const Sequential& description, std::uint64_t seed, std::unique_ptr<compute::Device> device,
+       bool shared_memory)
       : description_(description),
         seed_(seed),
         device_(std::move(device)),
         network_(description, seed, *device_),
-        arenas_(network_.layout().count()) {
+        arenas_(network_.layout().count(), shared_memory) {
     network_.initial_values(arenas_.values.span());
     network_.bind(arenas_.values.span(), arenas_.gradients.span());
   }

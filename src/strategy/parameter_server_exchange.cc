@@ -82,7 +82,10 @@ class ParameterServerExchange final : public Exchange {
         network_(network),
         arenas_(arenas),
         table_(cluster),
-        whole_{0, arenas.values.count()} {}
+        whole_{0, arenas.values.count()} {
+    cluster.impl().endpoint()->share(arenas.values.memory());
+    cluster.impl().endpoint()->share(arenas.gradients.memory());
+  }
 
   int rank() const override { return cluster_.rank(); }
   int workers() const override { return cluster_.worker_count(); }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "cluster/cluster_impl.h"
 #include "compute/cpu_device.h"
 #include "dtrain/error.h"
 #include "ps/remote_table.h"
@@ -47,7 +48,8 @@ Strategy Strategy::parameter_server(Cluster& cluster, ParameterServerOptions opt
 
 Model Strategy::build(const Sequential& description, const BuildOptions& options) const {
   auto device = compute::cpu_device({.threads = thread_count(options)});
-  auto impl = std::make_unique<Model::Impl>(description, options.seed, std::move(device));
+  const bool shared = cluster_ && cluster_->impl().endpoint()->shares_memory();
+  auto impl = std::make_unique<Model::Impl>(description, options.seed, std::move(device), shared);
   impl->set_exchange(cluster_ ? strategy::make_parameter_server_exchange(
                                     *cluster_, options_, impl->network(), impl->arenas())
                               : strategy::make_local_exchange(impl->network(), impl->arenas()));

@@ -83,6 +83,7 @@ void Dispatcher::guarded(const char* what, const std::function<void()>& function
 
 bool Dispatcher::deliver(Incoming incoming) {
   const std::size_t i = index(incoming.message.service);
+  if (i >= waiting_.size()) return false;  // Endpoints' own messages.
   {
     base::MutexLock lock(mutex_);
     if (slots_[i].handler == nullptr) {

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/shared_memory.h"
 #include "transport/message.h"
 
 namespace dtrain::inline v0::transport {
@@ -19,6 +21,13 @@ struct EndpointLimits {
   std::size_t queue_messages_max = 4096;
 };
 
+/// Whether links to `tcp://` addresses go through shared memory where the peer is on this host.
+enum class SharedMemoryUse {
+  kOff,
+  kAuto,      ///< Where it works; over the network elsewhere.
+  kRequired,  ///< Messages to a peer that cannot share memory are failed_precondition errors.
+};
+
 struct EndpointOptions {
   /// Where to listen: `tcp://127.0.0.1:2222`, `tcp://[::]:2222`, `ipc://@name` (abstract),
   /// `sim://name`. Port 0 picks one. Empty: outgoing links only.
@@ -28,6 +37,7 @@ struct EndpointOptions {
   EndpointLimits limits;
   /// How long destruction waits at most for queued messages to leave.
   base::Duration linger = std::chrono::seconds(1);
+  SharedMemoryUse shared_memory = SharedMemoryUse::kOff;
 };
 
 /// What an endpoint has moved since it was made. Payload bytes leave out headers and bodies.
@@ -36,6 +46,11 @@ struct EndpointCounters {
   std::uint64_t messages_received = 0;
   std::uint64_t payload_bytes_sent = 0;
   std::uint64_t payload_bytes_received = 0;
+  std::uint64_t shared_bytes_sent = 0;      ///< Of the payload: through shared memory.
+  std::uint64_t shared_bytes_received = 0;  ///< Of the payload: through shared memory.
+  /// Of what was sent through shared memory: copied on the way, because it was small or did not
+  /// lie in memory that the endpoint shares.
+  std::uint64_t staged_bytes = 0;
   std::uint64_t refused = 0;     ///< Messages that did not decode, or came from a refused peer.
   std::uint64_t exceptions = 0;  ///< Thrown by handlers and posted functions: bugs, each logged.
 };
@@ -75,6 +90,12 @@ class Endpoint {
 
   /// Closes an outgoing link and drops what it has queued; the holds are released soon after.
   virtual void close(LinkId link) = 0;
+
+  /// Frames that lie in this memory are handed to peers on this host without a copy. Any thread;
+  /// the endpoint does not keep it alive.
+  virtual void share(const std::shared_ptr<const base::SharedMemory>& /*memory*/) {}
+  /// Whether share() has an effect. Any thread.
+  virtual bool shares_memory() const { return false; }
 
   /// Ignores what this sender says from now on (it sent what does not decode). Idempotent.
   virtual void refuse(std::uint64_t sender) = 0;

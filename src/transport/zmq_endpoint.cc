@@ -29,8 +29,8 @@ int fd_of(void* socket) {
   return fd;
 }
 
-ZmqEndpoint::ZmqEndpoint(const EndpointOptions& options, observe::Logger logger)
-    : options_(options), gate_(options, logger), dispatcher_(std::move(logger)) {
+ZmqEndpoint::ZmqEndpoint(const EndpointOptions& options, const observe::Logger& logger)
+    : options_(options), gate_(options, logger), dispatcher_(logger) {
   context_ = zmq_ctx_new();
   zmq_ctx_set(context_, ZMQ_IO_THREADS, 1);
   zmq_ctx_set(context_, ZMQ_MAX_SOCKETS, kSocketsMax);
@@ -48,6 +48,10 @@ ZmqEndpoint::ZmqEndpoint(const EndpointOptions& options, observe::Logger logger)
       address_ = std::move(listener.address);
       watch(fd_of(listener_), kListenerKey);
       active_.push_back(kListenerKey);
+    }
+    if (options_.shared_memory != SharedMemoryUse::kOff) {
+      ShmHost& host = *this;
+      hub_ = std::make_unique<ShmHub>(options_, wake_fd_, logger, host);
     }
     // The program's signals are for the program's threads.
     sigset_t all;
@@ -70,6 +74,7 @@ ZmqEndpoint::~ZmqEndpoint() {
     // here, and what stands for them is left alone.
     static_cast<void>(thread_.release());
     static_cast<void>(resolver_.release());
+    static_cast<void>(hub_.release());
     return;
   }
   {
@@ -78,6 +83,7 @@ ZmqEndpoint::~ZmqEndpoint() {
   }
   wake();
   thread_->join();
+  hub_.reset();
   release_context();
 }
 
@@ -134,6 +140,12 @@ void ZmqEndpoint::watch(int fd, std::uint64_t key) const {
 EndpointCounters ZmqEndpoint::counters() const {
   EndpointCounters counters = gate_.counters();
   counters.exceptions = dispatcher_.exceptions();
+  if (hub_) {
+    const ShmContext& context = hub_->context();
+    counters.shared_bytes_sent = context.bytes_sent.load(std::memory_order_relaxed);
+    counters.shared_bytes_received = context.bytes_received.load(std::memory_order_relaxed);
+    counters.staged_bytes = context.bytes_staged.load(std::memory_order_relaxed);
+  }
   return counters;
 }
 
@@ -153,7 +165,7 @@ std::unique_ptr<Endpoint> make_zmq_endpoint(const EndpointOptions& options,
   int patch = 0;
   zmq_version(&major, &minor, &patch);
   if (base::Status status = check_zmq_version(major, minor, patch)) throw *status;
-  return std::make_unique<ZmqEndpoint>(options, std::move(logger));
+  return std::make_unique<ZmqEndpoint>(options, logger);
 }
 
 }  // namespace dtrain::inline v0::transport

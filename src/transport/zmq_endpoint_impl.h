@@ -15,6 +15,7 @@
 #include "transport/endpoint.h"
 #include "transport/gate.h"
 #include "transport/resolver.h"
+#include "transport/shm_hub.h"
 #include "transport/zmq_frames.h"
 #include "transport/zmq_link.h"
 
@@ -30,16 +31,18 @@ constexpr std::uint64_t kMonitorBit = std::uint64_t{1} << 62;
 int fd_of(void* socket);
 
 /// The endpoint of make_zmq_endpoint, which has its contract. zmq_endpoint.cc has what runs on any
-/// thread, zmq_io.cc what runs on the I/O thread.
-class ZmqEndpoint final : public Endpoint {
+/// thread, zmq_io.cc what runs on the I/O thread, and zmq_shared.cc what joins it to shared memory.
+class ZmqEndpoint final : public Endpoint, private ShmHost {
  public:
-  ZmqEndpoint(const EndpointOptions& options, observe::Logger logger);
+  ZmqEndpoint(const EndpointOptions& options, const observe::Logger& logger);
   ~ZmqEndpoint() override;
 
   void set_handler(Service service, Handler* handler) override;
   base::Result<LinkId> connect(const std::string& address) override;
   base::Status send(LinkId link, Message message) override;
   void close(LinkId link) override;
+  void share(const std::shared_ptr<const base::SharedMemory>& memory) override;
+  bool shares_memory() const override { return hub_ && hub_->on(); }
   void refuse(std::uint64_t sender) override { gate_.refuse(sender); }
   void post(std::function<void()> function) override;
   base::TimePoint now() const override { return clock_.now(); }
@@ -63,6 +66,16 @@ class ZmqEndpoint final : public Endpoint {
   void touch_on_io(LinkId source);
   base::Status send_inbound_on_io(LinkId link, Outgoing message);
   std::shared_ptr<SendQueue> inbound_queue_on_io(LinkId link);
+
+  // zmq_shared.cc
+  bool watch_edge(int fd, std::uint64_t key) override;
+  void deliver_shared(LinkId link, std::span<const std::byte> first,
+                      std::vector<Frame> payload) override;
+  void send_on_network(LinkId link, Outgoing message) override;
+  void send_note(LinkId link, const ShmNote& note, std::shared_ptr<Ticket> ticket) override;
+  /// True for what endpoints say to each other, which has no handler.
+  bool take_note_on_io(LinkId source, RawMessage& raw);
+  Outgoing note_message(const ShmNote& note) const;
 
   // Immutable, or thread-safe by themselves.
   const EndpointOptions options_;
@@ -88,6 +101,8 @@ class ZmqEndpoint final : public Endpoint {
   /// takes in what they have announced: new sockets and those that were sent on belong here too.
   std::vector<LinkId> active_;
   std::vector<LinkId> monitors_;
+  /// Null when shared memory is not wanted. Its context is thread-safe.
+  std::unique_ptr<ShmHub> hub_;
 
   base::Mutex mutex_;
   bool stopping_ DTRAIN_GUARDED_BY(mutex_) = false;

@@ -44,15 +44,24 @@ base::Result<LinkId> ZmqEndpoint::connect(const std::string& address) {
     monitors_.push_back(id);
   }
   links_.emplace(id, std::move(link));
+  if (hub_ && hub_->on() && parsed.value().scheme == Scheme::kTcp) {
+    hub_->add_link(id, address, now());
+  }
   touch_on_io(id);
   return id;
 }
 
 base::Status ZmqEndpoint::send(LinkId link, Message message) {
   if (base::Status status = gate_.check_outgoing(message)) return status;
-  std::shared_ptr<SendQueue> queue;
+  std::shared_ptr<SendQueue> queue = hub_ ? hub_->queue_of(link) : nullptr;
+  const bool shared = queue != nullptr;
   ZmqLink* outgoing_link = nullptr;
-  if ((link & kInboundBit) != 0) {
+  if (shared) {
+    outgoing_link = (link & kInboundBit) == 0 ? links_.at(link).get() : nullptr;
+  } else if ((link & kSharedBit) != 0) {
+    return Error(ErrorCode::kUnavailable, "The peer behind this link has closed it",
+                 "It shows its new link with its next message; if it does not come, restart it");
+  } else if ((link & kInboundBit) != 0) {
     queue = inbound_queue_on_io(link);
   } else if (auto found = links_.find(link); found != links_.end()) {
     outgoing_link = found->second.get();
@@ -76,7 +85,9 @@ base::Status ZmqEndpoint::send(LinkId link, Message message) {
   outgoing.payload = std::move(message.payload);
   outgoing.ticket = std::make_shared<Ticket>(std::move(queue));
   base::Status status;
-  if (outgoing_link == nullptr) {
+  if (shared) {
+    status = hub_->send(link, std::move(outgoing));
+  } else if (outgoing_link == nullptr) {
     status = send_inbound_on_io(link, std::move(outgoing));
   } else {
     status = outgoing_link->send(std::move(outgoing));
@@ -111,6 +122,7 @@ std::shared_ptr<SendQueue> ZmqEndpoint::inbound_queue_on_io(LinkId link) {
 void ZmqEndpoint::close(LinkId link) {
   const auto found = links_.find(link);
   if (found == links_.end()) return;
+  if (hub_) hub_->close_link(link);
   ZmqLink& closing = *found->second;
   epoll_ctl(poll_fd_, EPOLL_CTL_DEL, fd_of(closing.socket()), nullptr);
   if (closing.monitor() != nullptr) {
@@ -127,13 +139,16 @@ void ZmqEndpoint::touch_on_io(LinkId source) {
 
 void ZmqEndpoint::run_on_io() {
   base::TimePoint next = base::TimePoint::min();
+  if (hub_) hub_->context().desk->set_io_thread();
   while (true) {
+    if (hub_) next = std::min(next, hub_->prepare_wait(now()));
     wait_on_io(next);
     {
       base::MutexLock lock(mutex_);
       if (stopping_) break;
     }
     dispatcher_.deliver_waiting();
+    if (hub_) hub_->pump(now());
     std::vector<LinkId> sources = std::exchange(active_, {});
     std::sort(sources.begin(), sources.end());
     sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
@@ -157,7 +172,8 @@ void ZmqEndpoint::wait_on_io(base::TimePoint until) {
     timeout_ms = 0;
   } else if (until != base::kForever) {
     // Rounded up: waking before the time would only turn the loop once more.
-    const base::Duration left = std::max(until, now()) - now();
+    const base::TimePoint at = now();
+    const base::Duration left = std::max(until, at) - at;
     timeout_ms = static_cast<int>(std::min<std::int64_t>(
         std::max<std::int64_t>(0, (left.count() + 999'999) / 1'000'000), 60'000));
   }
@@ -169,6 +185,8 @@ void ZmqEndpoint::wait_on_io(base::TimePoint until) {
     if (key == kWakeKey) {
       std::uint64_t ignored;
       static_cast<void>(!read(wake_fd_, &ignored, sizeof(ignored)));
+    } else if ((key & (kShmSocketBit | kShmBellBit)) != 0) {
+      hub_->on_event(key);
     } else if ((key & kMonitorBit) != 0) {
       monitors_.push_back(key & ~kMonitorBit);
     } else {
@@ -195,6 +213,7 @@ void ZmqEndpoint::drain_on_io(LinkId source) {
 }
 
 void ZmqEndpoint::receive_on_io(LinkId source, RawMessage& raw) {
+  if (take_note_on_io(source, raw)) return;
   const auto who = [&] {
     if (source != kListenerKey) {
       if (auto found = links_.find(source); found != links_.end()) return found->second->address();
@@ -257,6 +276,7 @@ base::TimePoint ZmqEndpoint::look_up_on_io(base::TimePoint now) {
 }
 
 void ZmqEndpoint::close_all_on_io() {
+  if (hub_) hub_->finish(options_.linger);
   for (auto& [id, link] : links_) link->close(options_.linger);
   links_.clear();
   named_links_.clear();

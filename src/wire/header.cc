@@ -64,7 +64,7 @@ base::Result<Header> decode_header(std::span<const std::byte> frame, const Heade
   header.payload_count = get<std::uint8_t>(&frame[7]);
   header.job = get<std::uint64_t>(&frame[8]);
   header.sender = get<std::uint64_t>(&frame[16]);
-  if (header.job != rules.job) {
+  if (!rules.any_job && header.job != rules.job) {
     return Error(
         ErrorCode::kFailedPrecondition,
         base::str_cat("A message of job ", header.job, " reached a process of job ", rules.job),

@@ -27,7 +27,7 @@ struct Header {
 };
 
 constexpr std::size_t kHeaderBytes = 24;
-constexpr std::uint16_t kProtocolVersion = 1;
+constexpr std::uint16_t kProtocolVersion = 2;
 
 using HeaderBytes = std::array<std::byte, kHeaderBytes>;
 
@@ -36,6 +36,7 @@ struct HeaderRules {
   std::uint64_t job = 0;
   std::uint8_t service_max = 0;  ///< Services are numbered from 1.
   std::uint8_t payload_count_max = 0;
+  bool any_job = false;
 };
 
 HeaderBytes encode_header(const Header& header);

@@ -100,6 +100,9 @@ void train(dtrain::Cluster& cluster, const std::map<std::string, std::string>& o
                      std::this_thread::sleep_for(milliseconds(delays.below(bound)));
                    }});
   if (cluster.is_chief() && options.contains("out")) write_weights(model, options.at("out"));
+  const dtrain::Traffic moved = cluster.traffic();
+  std::cout << "traffic shared " << moved.shared_bytes_sent << " network "
+            << moved.network_bytes_sent << " staged " << moved.staged_bytes << std::endl;
   std::cout << "trained" << std::endl;
 }
 

@@ -1,34 +1,19 @@
 // Whole jobs of real processes: what synchronous training computes, whatever carries it.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "base/strings.h"
 #include "integration/local_job.h"
+#include "integration/temporary_folder.h"
 #include "support/seed.h"
 
 namespace dtrain::inline v0::integration {
 namespace {
 
 using std::chrono::seconds;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "dtrain-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 struct RunOptions {
   std::string mode = "sync";
@@ -85,7 +70,7 @@ TEST(Training, SynchronousBitsDoNotDependOnServersTransportOrTiming) {
   const RunOptions base{.workers = 2};
   const std::vector<float> reference = train(base);
   EXPECT_EQ(train(base), reference) << "twice in a row";
-  for (const char* transport : {"tcp", "ipc"}) {
+  for (const char* transport : {"tcp", "ipc", "shm"}) {
     for (const int servers : {1, 2, 5}) {
       RunOptions run = base;
       run.servers = servers;

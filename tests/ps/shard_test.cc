@@ -27,6 +27,20 @@ TEST(Shard, AssignedValuesAreTheFirstVersion) {
   EXPECT_EQ(read(shard.snapshot()), counted_from(1));
 }
 
+TEST(Shard, SnapshotsLieInMemoryOfItsAllocator) {
+  int made = 0;
+  const auto allocate = [&](std::size_t count) {
+    ++made;
+    return tensor::Arena(count);
+  };
+  Shard shard(kSlice, Adam{}, allocate);
+  EXPECT_EQ(made, 1) << "slots and sums are nobody else's";
+  const Snapshot held = shard.snapshot();
+  shard.accumulate(kSlice, std::vector<float>(8, 1.0F), 1.0F, true);
+  shard.apply_sum({kSlice}, 1.0);
+  EXPECT_EQ(made, 2) << "a copy, because a snapshot was held";
+}
+
 TEST(Shard, AnUpdateIsTheWeightedMeanOfTheContributions) {
   Shard shard(kSlice, Sgd{.learning_rate = 1.0F});
   shard.accumulate(kSlice, std::vector<float>(8, 1.0F), 3.0F, true);

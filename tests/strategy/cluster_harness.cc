@@ -19,7 +19,7 @@ ClusterOptions options() {
   return {.join_timeout = scaled(20'000),
           .peer_timeout = scaled(10'000),
           .operation_timeout = scaled(20'000),
-          .transport = "tcp",
+          .transport = "auto",
           .log = [](LogLevel, std::string_view) {}};
 }
 

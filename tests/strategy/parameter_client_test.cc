@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "dtrain/error.h"
@@ -81,6 +82,34 @@ TEST(ParameterClient, ANormIsOverTheVariablesOfThePush) {
     client.pull({{"w", w}, {"b", b}});
     EXPECT_EQ(w, std::vector<float>(100, -2.0F));
     EXPECT_EQ(b, std::vector<float>(100, 0.0F));
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+}
+
+TEST(ParameterClient, AllocatedMemoryIsReadWhereItLies) {
+  const auto errors = run_cluster(1, 2, [](Cluster& cluster) {
+    constexpr std::size_t kCount = 100'000;
+    ParameterClient client(cluster);
+    client.declare({{.name = "w", .shape = {1000, 100}}}, Sgd{.learning_rate = 1.0F});
+    TransferMemory memory = client.allocate(2 * kCount);
+    const std::span<float> gradient = memory.span().first(kCount);
+    const std::span<float> values = memory.span().last(kCount);
+    EXPECT_EQ(values.back(), 0.0F);
+    std::ranges::fill(gradient, 2.0F);
+    client.pull({"w", values});
+    const Traffic before = cluster.traffic();
+    client.push_pull({{"w", gradient}}, {{"w", values}});
+    EXPECT_EQ(std::ranges::count(values, -2.0F), static_cast<std::ptrdiff_t>(kCount));
+    const Traffic lent = cluster.traffic();
+    EXPECT_EQ(lent.shared_bytes_sent - before.shared_bytes_sent, kCount * sizeof(float));
+    EXPECT_EQ(lent.staged_bytes, before.staged_bytes);
+    // Memory of the caller's own works too, by way of a copy.
+    client.push({"w", std::vector<float>(kCount, 1.0F)});
+    const Traffic copied = cluster.traffic();
+    EXPECT_EQ(copied.staged_bytes - lent.staged_bytes, kCount * sizeof(float));
+    EXPECT_EQ(copied.network_bytes_sent, 0U);
+    memory = client.allocate(1);
+    EXPECT_EQ(memory.span().size(), 1U);
   });
   EXPECT_TRUE(errors.empty()) << errors.begin()->second;
 }

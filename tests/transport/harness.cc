@@ -68,14 +68,18 @@ class ReservedPort {
 
 class ZmqHarness final : public Harness {
  public:
-  explicit ZmqHarness(std::string host) : host_(std::move(host)), context_(zmq_ctx_new()) {}
+  explicit ZmqHarness(std::string host, bool shared)
+      : host_(std::move(host)), shared_(shared), context_(zmq_ctx_new()) {}
   ~ZmqHarness() override {
     for (void* socket : raw_sockets_) zmq_close(socket);
     zmq_ctx_term(context_);
   }
 
   std::unique_ptr<Endpoint> make(const EndpointOptions& options) override {
-    return make_zmq_endpoint(options, log_.logger());
+    EndpointOptions chosen = options;
+    const bool open = chosen.shared_memory == SharedMemoryUse::kOff;
+    if (shared_ && open) chosen.shared_memory = SharedMemoryUse::kAuto;
+    return make_zmq_endpoint(chosen, log_.logger());
   }
   std::string fresh_address() override {
     static std::atomic<int> next{0};
@@ -105,6 +109,7 @@ class ZmqHarness final : public Harness {
 
  private:
   const std::string host_;
+  const bool shared_;
   void* const context_;
   std::vector<void*> raw_sockets_;
   std::vector<std::unique_ptr<ReservedPort>> ports_;
@@ -159,14 +164,15 @@ int LogLines::count(const std::string& text) const {
   }));
 }
 
-std::unique_ptr<Harness> make_zmq_harness(const std::string& host_or_ipc) {
-  return std::make_unique<ZmqHarness>(host_or_ipc);
+std::unique_ptr<Harness> make_zmq_harness(const std::string& host_or_ipc, bool shared_memory) {
+  return std::make_unique<ZmqHarness>(host_or_ipc, shared_memory);
 }
 
 std::vector<HarnessKind> harness_kinds() {
   return {{"Tcp", [] { return make_zmq_harness("127.0.0.1"); }},
           {"Tcp6", [] { return make_zmq_harness("[::1]"); }},
           {"Ipc", [] { return make_zmq_harness("ipc"); }},
+          {"SharedMemory", [] { return make_zmq_harness("127.0.0.1", true); }},
           {"Simulator", [] { return std::make_unique<SimHarness>(); }}};
 }
 

@@ -54,9 +54,10 @@ struct HarnessKind {
   std::string name;
   std::function<std::unique_ptr<Harness>()> make;
 };
-/// ZeroMQ over tcp (IPv4, IPv6), over ipc, and the simulator.
+/// ZeroMQ over tcp (IPv4, IPv6), over ipc, shared memory beside tcp, and the simulator.
 std::vector<HarnessKind> harness_kinds();
-std::unique_ptr<Harness> make_zmq_harness(const std::string& host_or_ipc);
+std::unique_ptr<Harness> make_zmq_harness(const std::string& host_or_ipc,
+                                          bool shared_memory = false);
 
 /// A handler that keeps what comes. Thread-safe.
 class Recorder : public Handler {
