@@ -10,6 +10,7 @@
 #include "dtrain/consistency.h"
 #include "dtrain/export.h"
 #include "dtrain/optimizer.h"
+#include "dtrain/row_table.h"
 #include "dtrain/variable.h"
 
 namespace dtrain::inline v0 {
@@ -34,6 +35,23 @@ struct NamedValues {
 struct NamedGradient {
   std::string_view name;
   std::span<const float> gradient;
+};
+
+/// Rows of a table and the memory of their values: row keys[i] goes to the `width` elements from
+/// i * width on, so `values` has keys.size() * width of them. Keys may come in any order, a key
+/// more than once, and there may be none.
+struct RowValues {
+  std::string_view table;
+  std::span<const std::uint64_t> keys;
+  std::span<float> values;
+};
+
+/// Rows of a table and their gradients, in the same order. Gradients of a key that comes more than
+/// once are added, in this order.
+struct RowGradients {
+  std::string_view table;
+  std::span<const std::uint64_t> keys;
+  std::span<const float> gradients;
 };
 
 /// What a push says beside its gradients.
@@ -70,6 +88,11 @@ class DTRAIN_EXPORT PendingOperation {
 /// whatever has to be sent again. Name all variables of a step in one push: each push is one
 /// update of every server, one step for Adam and schedules.
 ///
+/// Beside variables there are tables of rows (embeddings), which no worker holds: a step pulls the
+/// rows that it needs, and pushes gradients of rows in the same push as its other gradients. In
+/// synchronous mode every worker names the same tables in each push, with keys of its own or none.
+/// What a pull or push of rows takes in memory depends on its keys, not on the table.
+///
 /// Any thread, one call at a time. One client per cluster object. After the first error the client
 /// is unusable, and every call throws that error.
 class DTRAIN_EXPORT ParameterClient {
@@ -85,6 +108,10 @@ class DTRAIN_EXPORT ParameterClient {
   /// first version. Throws invalid_argument when another worker has declared something else (it
   /// says what) or a variable or the optimizer is wrong.
   void declare(const std::vector<Variable>& variables, const Optimizer& optimizer);
+  /// The same with tables of rows; one of the two lists may be empty. The servers draw first values
+  /// of rows. Throws resource_exhausted when a server has no memory for its part.
+  void declare(const std::vector<Variable>& variables, const std::vector<RowTable>& tables,
+               const Optimizer& optimizer);
 
   /// Fills the spans with one version of each slice, at least as new as this worker's last push;
   /// the first pull waits for the first values.
@@ -96,12 +123,35 @@ class DTRAIN_EXPORT ParameterClient {
   Version push_pull(const std::vector<NamedGradient>& gradients,
                     const std::vector<NamedValues>& values, PushOptions options = {});
 
+  /// The same as pull() for rows, each table named once; keys may be in other memory as soon as an
+  /// _async call has returned, values stay borrowed. From each server at most 16 MiB of rows are of
+  /// one version; what goes beyond it is asked for next and may be newer (in asynchronous mode).
+  /// Throws not_found for a table, invalid_argument for a key that is no row and for values of
+  /// another size.
+  Version pull_rows(RowValues rows);
+  Version pull_rows(const std::vector<RowValues>& rows);
+  /// One update with gradients of rows alone, or of variables and rows together: `gradients` may be
+  /// empty. Each table is named once. Row keys and gradients are copied before an _async call
+  /// returns. Throws as pull_rows.
+  Version push_rows(RowGradients rows, PushOptions options = {});
+  Version push(const std::vector<NamedGradient>& gradients, const std::vector<RowGradients>& rows,
+               PushOptions options = {});
+  Version push_pull(const std::vector<NamedGradient>& gradients,
+                    const std::vector<NamedValues>& values, const std::vector<RowGradients>& rows,
+                    PushOptions options = {});
+
   PendingOperation pull_async(const std::vector<NamedValues>& values);
+  PendingOperation pull_rows_async(const std::vector<RowValues>& rows);
   PendingOperation push_async(const std::vector<NamedGradient>& gradients,
                               PushOptions options = {});
+  PendingOperation push_async(const std::vector<NamedGradient>& gradients,
+                              const std::vector<RowGradients>& rows, PushOptions options = {});
   PendingOperation push_pull_async(const std::vector<NamedGradient>& gradients,
                                    const std::vector<NamedValues>& values,
                                    PushOptions options = {});
+  PendingOperation push_pull_async(const std::vector<NamedGradient>& gradients,
+                                   const std::vector<NamedValues>& values,
+                                   const std::vector<RowGradients>& rows, PushOptions options = {});
 
   class Impl;
 

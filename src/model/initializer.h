@@ -21,4 +21,8 @@ void validate(const Initializer& initializer, std::string_view where);
 void initialize(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
                 std::string_view name, std::span<float> values);
 
+/// The same, of a run of the variable: `values` become its elements from `first` on.
+void initialize_part(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
+                     std::string_view name, std::uint64_t first, std::span<float> values);
+
 }  // namespace dtrain::inline v0::model

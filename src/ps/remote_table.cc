@@ -1,5 +1,6 @@
 #include "ps/remote_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
@@ -82,6 +83,14 @@ base::Completion<std::uint64_t> RemoteTable::pull(std::vector<Target> targets) {
   (void)table();
   base::Completion<std::uint64_t> done;
   cluster_.run_on_io([&] { done = client_->pull(std::move(targets)); });
+  return done;
+}
+
+base::Completion<std::uint64_t> RemoteTable::pull_rows(std::vector<RowTarget> targets) {
+  (void)table();
+  std::ranges::sort(targets, {}, &RowTarget::table);
+  base::Completion<std::uint64_t> done;
+  cluster_.run_on_io([&] { done = client_->pull_rows(std::move(targets)); });
   return done;
 }
 

@@ -23,6 +23,8 @@ class RemoteTable {
   /// The memory in the request is borrowed until both of the ticket's completions are set.
   PushTicket push(PushRequest request);
   base::Completion<std::uint64_t> pull(std::vector<Target> targets);
+  /// Tables may come in any order, each once; their values are borrowed until it is done.
+  base::Completion<std::uint64_t> pull_rows(std::vector<RowTarget> targets);
   /// Waits for both completions and returns the version or throws the error.
   static std::uint64_t wait(const PushTicket& ticket);
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "observe/log.h"
+#include "ps/row_shard.h"
+#include "ps/rows.h"
 #include "ps/shard.h"
 #include "ps/table.h"
 #include "transport/endpoint.h"
@@ -48,6 +50,7 @@ struct Session {
   pb::Begin::Kind kind = pb::Begin::PUSH;
   std::vector<Range> ranges;
   std::vector<Range> chunks;
+  RowChunks rows;  ///< Chunks behind `chunks`.
   std::uint64_t weight = 0;
   std::uint64_t pull_id = 0;
   std::uint32_t received = 0;          ///< Chunks that have arrived.
@@ -61,11 +64,15 @@ struct Session {
     std::vector<Range> chunks;
     std::uint32_t next_chunk = 0;
     std::uint64_t version = 0;
+    RowChunks rows = {};                      ///< Of a pull of rows, which has no `chunks`.
+    std::vector<transport::Frame> keys = {};  ///< One frame per part of `rows`.
   };
   std::optional<ParkedPull> pull;  ///< Waits for its version.
   std::uint64_t pull_seen = 0;     ///< The highest id: ids rise.
 
-  std::uint32_t chunk_count() const { return static_cast<std::uint32_t>(chunks.size()); }
+  std::uint32_t chunk_count() const {
+    return static_cast<std::uint32_t>(chunks.size() + rows.count());
+  }
   bool active() const { return !complete; }
 };
 
@@ -77,7 +84,8 @@ struct Session {
 /// order. The server takes a chunk only in its place and only once; whatever arrives again is
 /// answered from the session's record. Who may send when is told by credits:
 ///   - synchronous: chunk c is summed in rank order, so a worker's credit reaches as far as the
-///     worker before it has been summed; the rest waits in the worker's own memory;
+///     worker before it has been summed, and to its rows when that one is whole; the rest waits in
+///     the worker's own memory;
 ///   - asynchronous: whole pushes take turns, in the order in which they began.
 /// A few bytes per worker (`eager_bytes`) may come ahead of their turn, so that small pushes need
 /// one message.
@@ -98,6 +106,8 @@ class Server final : public transport::Handler {
   const ServerStats& stats() const { return stats_; }
   /// Null before the first declaration.
   const Shard* shard() const { return shard_.get(); }
+  /// One for each row table.
+  const std::vector<RowShard>& row_shards() const { return row_shards_; }
 
  private:
   // server_sessions.cc: requests in, replies out.
@@ -107,7 +117,7 @@ class Server final : public transport::Handler {
   base::Status open_operation(Session& session, const pb::Begin& begin);
   void on_chunk(Session& session, const pb::Chunk& chunk, std::vector<transport::Frame> payload);
   base::Status take_chunk(Session& session, transport::Frame frame);
-  void on_pull(Session& session, const pb::Pull& pull);
+  void on_pull(Session& session, const pb::Pull& pull, std::vector<transport::Frame> payload);
   void serve_pull(Session& session);
   void send_position(Session& session, bool resend);
   void send(transport::LinkId link, const pb::Reply& reply,
@@ -115,11 +125,24 @@ class Server final : public transport::Handler {
   void fail(transport::LinkId link, const Error& error);
   std::uint64_t eager_bytes_per_worker() const;
 
+  // server_rows.cc: what rows add to an operation and a pull.
+  /// Throws std::bad_alloc.
+  void make_row_shards(const Table& table);
+  base::Status check_same_rows(const pb::Begin& begin, int rank, const RowChunks& rows) const;
+  base::Status check_row_chunk(const Session& session, const transport::Frame& frame) const;
+  void sum_row_chunk(const Session& session, const transport::Frame& frame, float weight);
+  void apply_row_sums(const Session& contributor, double weight_total);
+  base::Status open_row_pull(const pb::Pull& pull, std::vector<transport::Frame> payload,
+                             Session::ParkedPull& parked) const;
+  void serve_rows(Session& session, const Session::ParkedPull& pull);
+
   // server.cc: whose turn it is.
   void advance();
   void apply_assignments();
   void advance_synchronous();
   void advance_asynchronous();
+  void sum_next_chunk(Session& session, bool first);
+  void apply_next_chunk(Session& session);
   void grant(Session& session, std::uint32_t chunks_max);
   void complete(Session& session);
   void finish_step();
@@ -136,6 +159,8 @@ class Server final : public transport::Handler {
   std::optional<Table> table_;
   pb::Table declared_;
   std::unique_ptr<Shard> shard_;
+  std::vector<RowShard> row_shards_;
+  int index_ = 0;                              ///< Among the servers, as the table counts them.
   bool initialized_ = false;                   ///< Rank 0 has assigned the first values.
   std::map<std::uint64_t, Session> sessions_;  ///< By incarnation.
   std::vector<Session*> by_rank_;

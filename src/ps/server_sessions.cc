@@ -54,7 +54,7 @@ void Server::on_message(transport::Incoming incoming) {
       on_chunk(*session, request.chunk(), std::move(incoming.message.payload));
       break;
     case pb::Request::kPull:
-      on_pull(*session, request.pull());
+      on_pull(*session, request.pull(), std::move(incoming.message.payload));
       break;
     default:
       break;
@@ -88,12 +88,17 @@ base::Status Server::check_declare(const pb::Declare& declare, std::uint64_t sen
       return protocol_error("a declaration for a server that its own table does not have");
     }
     const Range slice = partition(table.value().layout, table.value().servers)[declare.server()];
+    index_ = static_cast<int>(declare.server());
     try {
       shard_ = std::make_unique<Shard>(slice, table.value().optimizer);
+      make_row_shards(table.value());
     } catch (const std::bad_alloc&) {
+      shard_.reset();
+      row_shards_.clear();
       return Error(
           ErrorCode::kResourceExhausted,
-          base::str_cat(name_, " has no memory for its slice of ", slice.count, " elements"),
+          base::str_cat(name_, " has no memory for its slice of ", slice.count,
+                        " elements and its rows of ", table.value().row_tables.size(), " tables"),
           "Use more servers, or servers with more memory");
     }
     by_rank_.assign(static_cast<std::size_t>(table.value().workers), nullptr);
@@ -171,6 +176,9 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   }
   auto ranges = parse_ranges(begin, shard_->slice());
   if (!ranges.ok()) return ranges.error();
+  auto parts = parse_row_parts(begin.rows(), *table_, index_);
+  if (!parts.ok()) return parts.error();
+  RowChunks rows(std::move(parts.value()), *table_);
   if (begin.kind() != pb::Begin::PUSH && begin.kind() != pb::Begin::ASSIGN) {
     return protocol_error("an operation of unknown kind");
   }
@@ -193,6 +201,7 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
       }
     }
   }
+  if (const base::Status status = check_same_rows(begin, session.rank, rows)) return status;
   session.sequence = begin.sequence();
   session.complete = false;
   session.kind = begin.kind();
@@ -200,10 +209,14 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   session.weight = begin.weight();
   const bool empty = session.kind == pb::Begin::PUSH && session.weight == 0;
   session.chunks = cut_into_chunks(session.ranges, table_->chunk_elements);
-  if (empty) session.chunks.clear();
+  session.rows = std::move(rows);
+  if (empty) {
+    session.chunks.clear();
+    session.rows = {};
+  }
   session.pull_id = begin.pull_id();
   session.received = session.applied = 0;
-  session.credit = count_eager(session.chunks, eager_bytes_per_worker());
+  session.credit = count_eager(session.chunks, session.rows, eager_bytes_per_worker());
   session.stash.clear();
   return {};
 }
@@ -235,6 +248,12 @@ base::Status Server::take_chunk(Session& session, transport::Frame frame) {
     return protocol_error(base::str_cat("operation #", session.sequence, " has only ",
                                         session.chunk_count(), " chunks"));
   }
+  if (session.received >= session.chunks.size()) {
+    if (base::Status status = check_row_chunk(session, frame)) return status;
+    session.stash.push_back(aligned(std::move(frame)));
+    ++session.received;
+    return {};
+  }
   const Range chunk = session.chunks[session.received];
   if (frame.bytes.size() != chunk.count * sizeof(float)) {
     return protocol_error(base::str_cat("chunk ", session.received, " has ", frame.bytes.size(),
@@ -245,7 +264,8 @@ base::Status Server::take_chunk(Session& session, transport::Frame frame) {
   return {};
 }
 
-void Server::on_pull(Session& session, const pb::Pull& pull) {
+void Server::on_pull(Session& session, const pb::Pull& pull,
+                     std::vector<transport::Frame> payload) {
   if (pull.id() < session.pull_seen) return;  // a late duplicate
   session.pull_seen = pull.id();
   auto ranges = parse_ranges(pull, shard_->slice());
@@ -259,6 +279,11 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
                           .chunks = cut_into_chunks(ranges.value(), table_->chunk_elements),
                           .next_chunk = pull.next_chunk(),
                           .version = pull.version()};
+  if (const base::Status status = open_row_pull(pull, std::move(payload), *session.pull)) {
+    session.pull.reset();
+    fail(session.link, *status);
+    return;
+  }
   if (pull_ready(*session.pull)) {
     serve_pull(session);
     return;
@@ -273,6 +298,10 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
 
 void Server::serve_pull(Session& session) {
   const Session::ParkedPull pull = *std::exchange(session.pull, std::nullopt);
+  if (!pull.rows.parts().empty()) {
+    serve_rows(session, pull);
+    return;
+  }
   const Snapshot snapshot = shard_->snapshot();
   pb::Reply reply;
   pb::Values& values = *reply.mutable_values();

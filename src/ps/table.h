@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "dtrain/consistency.h"
 #include "dtrain/optimizer.h"
+#include "dtrain/row_table.h"
 #include "ps/partition.h"
 #include "ps/ps.pb.h"
 #include "tensor/layout.h"
@@ -23,6 +24,7 @@ struct Table {
   int workers = 1;
   int servers = 1;
   std::size_t chunk_elements = kChunkElementsDefault;
+  std::vector<RowTable> row_tables;  ///< Beside the layout's variables.
 
   static constexpr std::size_t kChunkElementsDefault = (1 << 20) / sizeof(float);
 
