@@ -9,12 +9,15 @@
 #include "dtrain/export.h"
 #include "dtrain/layers.h"
 #include "dtrain/model.h"
+#include "dtrain/row_table.h"
 
 namespace dtrain::inline v0 {
 
 struct ParameterServerOptions {
   Consistency consistency = Synchronous{};
   std::size_t chunk_bytes = 1 << 20;  ///< As ParameterClientOptions::chunk_bytes.
+  /// Of embeddings. One process trains them as any variable: that is RowUpdates::kDense.
+  RowUpdates row_updates = RowUpdates::kLazy;
 };
 
 struct BuildOptions {

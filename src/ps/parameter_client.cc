@@ -6,7 +6,6 @@
 
 #include "base/strings.h"
 #include "ps/remote_table.h"
-#include "ps/row_table_codec.h"
 
 namespace dtrain::inline v0 {
 namespace {
@@ -127,12 +126,10 @@ class ParameterClient::Impl {
     validate(optimizer);
     const tensor::Layout layout = tensor::Layout::plan(variables);
     check_initial(variables, layout);
-    const std::size_t chunk_elements = options_.chunk_bytes / sizeof(float);
-    for (const RowTable& table : tables) ps::validate(table, chunk_elements);
     table_.declare({.layout = layout,
                     .optimizer = optimizer,
                     .consistency = options_.consistency,
-                    .chunk_elements = chunk_elements,
+                    .chunk_elements = options_.chunk_bytes / sizeof(float),
                     .row_tables = tables});
     if (cluster_.rank() != 0) return;
     const std::vector<float> zeros(largest_uninitialized(variables, layout));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "ps/row_table_codec.h"
 
 namespace dtrain::inline v0::ps {
 
@@ -39,6 +40,7 @@ void RemoteTable::declare(Table table) {
     throw Error(ErrorCode::kFailedPrecondition, "the variables are declared already",
                 "Declare all variables in one call");
   }
+  for (const RowTable& rows : table.row_tables) validate(rows, table.chunk_elements);
   const ClusterSpec& spec = cluster_.spec();
   table.workers = static_cast<int>(spec.workers().size());
   table.servers = static_cast<int>(spec.servers().size());

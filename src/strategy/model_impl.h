@@ -16,11 +16,12 @@ namespace dtrain::inline v0 {
 /// A model's parts, in the order in which they depend on each other.
 class Model::Impl {
  public:
-  Impl(const Sequential& description, std::uint64_t seed, std::unique_ptr<compute::Device> device)
+  Impl(const Sequential& description, std::uint64_t seed, std::unique_ptr<compute::Device> device,
+       model::NetworkOptions options)
       : description_(description),
         seed_(seed),
         device_(std::move(device)),
-        network_(description, seed, *device_),
+        network_(description, seed, *device_, options),
         arenas_(network_.layout().count()) {
     network_.initial_values(arenas_.values.span());
     network_.bind(arenas_.values.span(), arenas_.gradients.span());

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "base/strings.h"
 #include "dtrain/error.h"
 #include "ps/remote_table.h"
@@ -7,6 +9,7 @@ namespace dtrain::inline v0::strategy {
 namespace {
 
 /// Gradients go to the servers and values come back, the whole arenas in one request per server.
+/// Rows of embeddings are asked for by batch, and their gradients go along.
 class ParameterServerExchange final : public Exchange {
  public:
   ParameterServerExchange(Cluster& cluster, const ParameterServerOptions& options,
@@ -31,10 +34,19 @@ class ParameterServerExchange final : public Exchange {
                   "The servers have their optimizer: build another model for another one");
     }
     started_ = true;
-    table_.declare({.layout = network_.layout(),
+    ps::Table table{.layout = network_.layout(),
                     .optimizer = optimizer,
                     .consistency = options_.consistency,
-                    .chunk_elements = options_.chunk_bytes / sizeof(float)});
+                    .chunk_elements = options_.chunk_bytes / sizeof(float)};
+    if (network_.row_table()) {
+      table.row_tables.push_back(*network_.row_table());
+      table.row_tables.back().updates = options_.row_updates;
+    }
+    table_.declare(std::move(table));
+    network_.set_fetch_rows([this](std::span<const std::uint64_t> keys, std::span<float> values) {
+      table_.pull_rows({{0, std::make_shared<ps::RowIndex>(ps::index_rows(keys)), values.data()}})
+          .get();
+    });
     if (rank() == 0) {
       ps::RemoteTable::wait(
           table_.push({.sources = {{whole_, arenas_.values.span().data()}}, .assign = true}));
@@ -47,7 +59,8 @@ class ParameterServerExchange final : public Exchange {
   void step(std::uint64_t examples) override {
     ps::RemoteTable::wait(table_.push({.sources = {{whole_, arenas_.gradients.span().data()}},
                                        .weight = examples,
-                                       .targets = {{whole_, arenas_.values.span().data()}}}));
+                                       .targets = {{whole_, arenas_.values.span().data()}},
+                                       .rows = row_batches(examples)}));
   }
 
   void refresh() override { table_.pull({{whole_, arenas_.values.span().data()}}).get(); }
@@ -62,6 +75,19 @@ class ParameterServerExchange final : public Exchange {
   }
 
  private:
+  /// The gradients of the rows that the last batch read.
+  std::vector<std::shared_ptr<const ps::RowBatch>> row_batches(std::uint64_t examples) {
+    if (!network_.row_table()) return {};
+    auto batch = std::make_shared<ps::RowBatch>();
+    if (examples > 0) {
+      const auto keys = network_.row_keys();
+      const auto gradients = network_.row_gradients();
+      batch->keys.assign(keys.begin(), keys.end());
+      batch->gradients.assign(gradients.begin(), gradients.end());
+    }
+    return {std::move(batch)};
+  }
+
   Cluster& cluster_;
   const ParameterServerOptions options_;
   model::Network& network_;
