@@ -59,6 +59,9 @@ struct PushOptions {
   /// The examples whose mean gradient this is. Synchronous updates weight workers by it; 0 says
   /// that this worker has nothing to add to the step (it must still push).
   std::uint64_t examples = 1;
+  /// Gradients of rows that are part of the same update; each table is named once. Keys and
+  /// gradients are copied before an _async call returns.
+  std::vector<RowGradients> rows = {};
 };
 
 /// An operation under way. The memory given to it stays borrowed until wait() has returned or
@@ -130,22 +133,16 @@ class DTRAIN_EXPORT ParameterClient {
   /// another size.
   Version pull_rows(RowValues rows);
   Version pull_rows(const std::vector<RowValues>& rows);
-  /// One update with gradients of rows alone, or of variables and rows together: `gradients` may be
-  /// empty. Each table is named once. Row keys and gradients are copied before an _async call
-  /// returns. Throws as pull_rows.
+  /// One update with gradients of rows alone; PushOptions::rows of the other calls takes rows and
+  /// variables together. Throws as pull_rows.
   Version push_rows(RowGradients rows, PushOptions options = {});
-  Version push(const std::vector<NamedGradient>& gradients, const std::vector<RowGradients>& rows,
-               PushOptions options = {});
-  Version push_pull(const std::vector<NamedGradient>& gradients,
-                    const std::vector<NamedValues>& values, const std::vector<RowGradients>& rows,
-                    PushOptions options = {});
+  Version push_rows(const std::vector<RowGradients>& rows, PushOptions options = {});
 
   PendingOperation pull_async(const std::vector<NamedValues>& values);
   PendingOperation pull_rows_async(const std::vector<RowValues>& rows);
   PendingOperation push_async(const std::vector<NamedGradient>& gradients,
                               PushOptions options = {});
-  PendingOperation push_async(const std::vector<NamedGradient>& gradients,
-                              const std::vector<RowGradients>& rows, PushOptions options = {});
+  PendingOperation push_rows_async(const std::vector<RowGradients>& rows, PushOptions options = {});
   PendingOperation push_pull_async(const std::vector<NamedGradient>& gradients,
                                    const std::vector<NamedValues>& values,
                                    PushOptions options = {});

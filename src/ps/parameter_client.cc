@@ -167,12 +167,11 @@ class ParameterClient::Impl {
 
   std::unique_ptr<PendingOperation::Impl> push(const std::vector<NamedGradient>& gradients,
                                                const std::vector<NamedValues>* values,
-                                               const std::vector<RowGradients>& rows,
-                                               PushOptions options) {
-    require_something(gradients.size() + rows.size());
+                                               const PushOptions& options) {
+    require_something(gradients.size() + options.rows.size());
     ps::PushRequest request{.sources = map(layout(), gradients, &NamedGradient::gradient),
                             .weight = options.examples,
-                            .rows = batch_rows(table_.table(), rows)};
+                            .rows = batch_rows(table_.table(), options.rows)};
     if (values) {
       request.targets = map(layout(), *values, &NamedValues::values);
       const bool same = std::ranges::equal(request.sources, request.targets, {}, &ps::Source::range,
@@ -239,15 +238,15 @@ Version ParameterClient::pull(const std::vector<NamedValues>& values) {
 }
 
 Version ParameterClient::push(NamedGradient gradient, PushOptions options) {
-  return push(std::vector{gradient}, options);
+  return push(std::vector{gradient}, std::move(options));
 }
 Version ParameterClient::push(const std::vector<NamedGradient>& gradients, PushOptions options) {
-  return push_async(gradients, options).wait();
+  return push_async(gradients, std::move(options)).wait();
 }
 
 Version ParameterClient::push_pull(const std::vector<NamedGradient>& gradients,
                                    const std::vector<NamedValues>& values, PushOptions options) {
-  return push_pull_async(gradients, values, options).wait();
+  return push_pull_async(gradients, values, std::move(options)).wait();
 }
 
 Version ParameterClient::pull_rows(RowValues rows) { return pull_rows(std::vector{rows}); }
@@ -256,18 +255,10 @@ Version ParameterClient::pull_rows(const std::vector<RowValues>& rows) {
 }
 
 Version ParameterClient::push_rows(RowGradients rows, PushOptions options) {
-  return push_async({}, std::vector{rows}, options).wait();
+  return push_rows(std::vector{rows}, std::move(options));
 }
-
-Version ParameterClient::push(const std::vector<NamedGradient>& gradients,
-                              const std::vector<RowGradients>& rows, PushOptions options) {
-  return push_async(gradients, rows, options).wait();
-}
-
-Version ParameterClient::push_pull(const std::vector<NamedGradient>& gradients,
-                                   const std::vector<NamedValues>& values,
-                                   const std::vector<RowGradients>& rows, PushOptions options) {
-  return push_pull_async(gradients, values, rows, options).wait();
+Version ParameterClient::push_rows(const std::vector<RowGradients>& rows, PushOptions options) {
+  return push_rows_async(rows, std::move(options)).wait();
 }
 
 PendingOperation ParameterClient::pull_async(const std::vector<NamedValues>& values) {
@@ -280,26 +271,19 @@ PendingOperation ParameterClient::pull_rows_async(const std::vector<RowValues>& 
 
 PendingOperation ParameterClient::push_async(const std::vector<NamedGradient>& gradients,
                                              PushOptions options) {
-  return PendingOperation(impl_->push(gradients, nullptr, {}, options));
+  return PendingOperation(impl_->push(gradients, nullptr, options));
 }
 
-PendingOperation ParameterClient::push_async(const std::vector<NamedGradient>& gradients,
-                                             const std::vector<RowGradients>& rows,
-                                             PushOptions options) {
-  return PendingOperation(impl_->push(gradients, nullptr, rows, options));
+PendingOperation ParameterClient::push_rows_async(const std::vector<RowGradients>& rows,
+                                                  PushOptions options) {
+  options.rows.insert(options.rows.end(), rows.begin(), rows.end());
+  return PendingOperation(impl_->push({}, nullptr, options));
 }
 
 PendingOperation ParameterClient::push_pull_async(const std::vector<NamedGradient>& gradients,
                                                   const std::vector<NamedValues>& values,
                                                   PushOptions options) {
-  return PendingOperation(impl_->push(gradients, &values, {}, options));
-}
-
-PendingOperation ParameterClient::push_pull_async(const std::vector<NamedGradient>& gradients,
-                                                  const std::vector<NamedValues>& values,
-                                                  const std::vector<RowGradients>& rows,
-                                                  PushOptions options) {
-  return PendingOperation(impl_->push(gradients, &values, rows, options));
+  return PendingOperation(impl_->push(gradients, &values, options));
 }
 
 }  // namespace dtrain::inline v0

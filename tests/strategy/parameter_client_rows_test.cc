@@ -28,7 +28,7 @@ TEST(ParameterClientRows, AStepHasRowsAndVariablesAndDuplicates) {
     std::vector<float> bias(3);
     client.pull({"bias", bias});
     EXPECT_EQ(client.push_pull({{"bias", bias_gradient}}, {{"bias", bias}},
-                               {{"users", users, gradients}, {"items", {}, {}}}),
+                               {.rows = {{"users", users, gradients}, {"items", {}, {}}}}),
               1U);
     EXPECT_EQ(bias, std::vector<float>(3, -0.5F));
     const Keys keys{0, 9, 5, 9};
@@ -53,7 +53,7 @@ TEST(ParameterClientRows, TablesNeedNoVariables) {
     EXPECT_EQ(values, std::vector<float>(4));
     std::vector<PendingOperation> pending;
     for (int i = 0; i < 3; ++i)
-      pending.push_back(client.push_async({}, {{"users", keys, gradients}}));
+      pending.push_back(client.push_rows_async({{"users", keys, gradients}}));
     for (PendingOperation& operation : pending) operation.wait();
     EXPECT_EQ(client.push_rows({"users", keys, gradients}), 4U);
     EXPECT_EQ(client.pull_rows_async({{"users", keys, values}}).wait(), 4U);
@@ -87,8 +87,7 @@ TEST(ParameterClientRows, MistakesAreNamedBeforeAnythingIsSent) {
     });
     says("key 1 is 10", [&] { client.push_rows({"users", keys, values}); });
     says("\"users\" is named twice", [&] {
-      client.push(std::vector<NamedGradient>{},
-                  {{"users", one, std::span(values).first(2)}, {"users", {}, {}}});
+      client.push_rows({{"users", one, std::span(values).first(2)}}, {.rows = {{"users", {}, {}}}});
     });
     says("names no variable", [&] { client.pull_rows(std::vector<RowValues>{}); });
     client.pull_rows({"users", one, std::span(values).first(2)});  // and it still works
