@@ -5,7 +5,7 @@
 
 #include "base/strings.h"
 #include "dtrain/error.h"
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 #include "tensor/layout.h"
 
 namespace dtrain::inline v0::model {
@@ -46,8 +46,8 @@ class Builder {
     if (dense.units < 1) {
       refuse(base::str_cat("Dense::units is ", dense.units), "Give it at least 1 unit");
     }
-    validate(dense.kernel_initializer, where() + "kernel_initializer: ");
-    validate(dense.bias_initializer, where() + "bias_initializer: ");
+    tensor::validate(dense.kernel_initializer, where() + "kernel_initializer: ");
+    tensor::validate(dense.bias_initializer, where() + "bias_initializer: ");
     const DenseShape shape{rows_per_example(), columns(), static_cast<std::size_t>(dense.units)};
     shape_.back() = dense.units;
     try {
@@ -93,7 +93,7 @@ class Builder {
                            embedding.output_dim),
              "Give at least 1 of each");
     }
-    validate(embedding.embeddings_initializer, where() + "embeddings_initializer: ");
+    tensor::validate(embedding.embeddings_initializer, where() + "embeddings_initializer: ");
     shape_.push_back(embedding.output_dim);
     try {
       tensor::element_count({embedding.input_dim, embedding.output_dim});

@@ -5,7 +5,7 @@
 
 #include "base/strings.h"
 #include "dtrain/error.h"
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 
 namespace dtrain::inline v0::model {
 
@@ -98,8 +98,8 @@ void Network::initial_values(std::span<float> values) const {
     if (row_table_ && stage.operation->takes_ids()) continue;
     for (const VariableSpec& spec : stage.operation->variables()) {
       const tensor::LayoutEntry& entry = layout_.at(spec.name);
-      initialize(spec.initializer, spec.shape, seed_, spec.name,
-                 values.subspan(entry.offset, entry.count));
+      tensor::initialize(spec.initializer, spec.shape, seed_, spec.name,
+                         values.subspan(entry.offset, entry.count));
     }
   }
 }

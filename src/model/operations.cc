@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/philox.h"
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 
 namespace dtrain::inline v0::model {
 namespace {
@@ -141,7 +141,7 @@ class DropoutOperation final : public Operation {
   DropoutOperation(const std::string& layer_name, float rate, std::uint64_t seed,
                    std::size_t columns)
       : rate_(rate), columns_(columns) {
-    const std::uint64_t stream = stream_of(layer_name);
+    const std::uint64_t stream = tensor::stream_of(layer_name);
     const auto words = base::philox(
         {static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32), 0, 0},
         {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});

@@ -106,7 +106,7 @@ base::Completion<std::uint64_t> Client::pull_rows(std::vector<RowTarget> targets
   if (operation->parts_left == 0) {
     // No key is wanted: nothing has to be asked.
     operation->parts_left = 1;
-    operation->part_done(std::ranges::min(servers_, {}, &ServerLink::version).version);
+    operation->part_done(std::ranges::min_element(servers_, {}, &ServerLink::version)->version);
     return operation->done;
   }
   for (std::size_t i = 0; i < servers_.size(); ++i) {

@@ -5,7 +5,7 @@
 #include <new>
 #include <utility>
 
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 
 namespace dtrain::inline v0::ps {
 namespace {
@@ -45,8 +45,8 @@ bool RowShard::written(std::uint64_t row) const {
 }
 
 void RowShard::draw(Range rows, std::span<float> values) const {
-  model::initialize_part(table_.initializer, {table_.rows, table_.width}, table_.seed, table_.name,
-                         rows.begin * width_, values);
+  tensor::initialize_part(table_.initializer, {table_.rows, table_.width}, table_.seed, table_.name,
+                          rows.begin * width_, values);
 }
 
 void RowShard::touch(std::uint64_t row) {

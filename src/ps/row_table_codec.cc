@@ -5,7 +5,7 @@
 
 #include "base/strings.h"
 #include "dtrain/error.h"
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 #include "tensor/layout.h"
 
 namespace dtrain::inline v0::ps {
@@ -146,7 +146,7 @@ void validate(const RowTable& table, std::size_t chunk_elements) {
                               " elements does not fit into a chunk of ", chunk_elements),
                 "Raise chunk_bytes");
   }
-  model::validate(table.initializer, where);
+  tensor::validate(table.initializer, where);
 }
 
 std::string describe(const pb::RowTable& message) {

@@ -77,6 +77,9 @@ void Server::advance_synchronous() {
 
 void Server::sum_next_chunk(Session& session, bool first) {
   const auto weight = static_cast<float>(session.weight);
+  if (first && session.applied == 0) {
+    for (RowShard& rows : row_shards_) rows.drop_sum();
+  }
   if (session.applied < session.chunks.size()) {
     shard_->accumulate(session.chunks[session.applied], as_floats(session.stash.front()), weight,
                        first);

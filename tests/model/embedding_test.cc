@@ -8,8 +8,8 @@
 #include "compute/cpu_device.h"
 #include "dtrain/error.h"
 #include "model/build.h"
-#include "model/initializer.h"
 #include "model/network.h"
+#include "tensor/initializer.h"
 
 namespace dtrain::inline v0::model {
 namespace {
@@ -32,7 +32,7 @@ Examples examples() {
 
 std::vector<float> first_table() {
   std::vector<float> table(12);
-  initialize(RandomUniform{}, {6, 2}, kSeed, "embedding/embeddings", table);
+  tensor::initialize(RandomUniform{}, {6, 2}, kSeed, "embedding/embeddings", table);
   return table;
 }
 

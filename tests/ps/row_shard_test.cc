@@ -4,8 +4,8 @@
 
 #include <numeric>
 
-#include "model/initializer.h"
 #include "ps/row_placement.h"
+#include "tensor/initializer.h"
 
 namespace dtrain::inline v0::ps {
 namespace {
@@ -21,7 +21,7 @@ std::vector<float> read(const RowShard& shard, Range rows) {
 
 std::vector<float> whole_table(const RowTable& table) {
   std::vector<float> values(static_cast<std::size_t>(table.rows * table.width));
-  model::initialize(table.initializer, {table.rows, table.width}, table.seed, table.name, values);
+  tensor::initialize(table.initializer, {table.rows, table.width}, table.seed, table.name, values);
   return values;
 }
 

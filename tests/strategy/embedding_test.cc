@@ -101,6 +101,24 @@ TEST(EmbeddingStrategy, LazyUpdatesLeaveIdsThatNeverOccur) {
   EXPECT_NE(lazy.table, first);
 }
 
+TEST(EmbeddingStrategy, AsynchronousWorkersLearnTheSameTable) {
+  base::Mutex mutex;
+  std::vector<std::vector<float>> tables;
+  const auto errors = run_cluster(2, 2, [&](Cluster& cluster) {
+    Model model = build(Strategy::parameter_server(cluster, {.consistency = Asynchronous{}}),
+                        Adam{.learning_rate = 0.01F});
+    const Dataset data = ratings();
+    const double before = model.evaluate(data).at("loss");
+    model.fit(data, {.epochs = 20, .batch_size = 16, .verbosity = Verbosity::kSilent});
+    EXPECT_LT(model.evaluate(data).at("loss"), 0.7 * before);
+    base::MutexLock lock(mutex);
+    tables.push_back(model.variable("embedding/embeddings"));
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+  ASSERT_EQ(tables.size(), 2U);
+  EXPECT_EQ(tables[0], tables[1]);
+}
+
 TEST(EmbeddingStrategy, TheModelKnowsTheTableThatItDoesNotHold) {
   const auto errors = run_cluster(1, 1, [](Cluster& cluster) {
     const Strategy strategy = Strategy::parameter_server(cluster);

@@ -1,4 +1,4 @@
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 
 #include <gtest/gtest.h>
 
@@ -11,12 +11,12 @@
 #include "support/seed.h"
 #include "tensor/layout.h"
 
-namespace dtrain::inline v0::model {
+namespace dtrain::inline v0::tensor {
 namespace {
 
 std::vector<float> values_of(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
                              std::string_view name = "dense/kernel") {
-  std::vector<float> values(tensor::element_count(shape), -77.0F);
+  std::vector<float> values(element_count(shape), -77.0F);
   initialize(initializer, shape, seed, name, values);
   return values;
 }
@@ -149,4 +149,4 @@ TEST(Initialize, APartIsThatPartOfTheWhole) {
 }
 
 }  // namespace
-}  // namespace dtrain::inline v0::model
+}  // namespace dtrain::inline v0::tensor

@@ -1,4 +1,4 @@
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "base/strings.h"
 #include "dtrain/error.h"
 
-namespace dtrain::inline v0::model {
+namespace dtrain::inline v0::tensor {
 namespace {
 
 // The standard deviation of a standard normal distribution that is cut at two of them; Keras
@@ -182,4 +182,4 @@ void initialize_part(const Initializer& initializer, const Shape& shape, std::ui
   std::visit(Fill{seed, name, fans_of(shape), first, values}, initializer);
 }
 
-}  // namespace dtrain::inline v0::model
+}  // namespace dtrain::inline v0::tensor

@@ -7,7 +7,7 @@
 #include "dtrain/initializers.h"
 #include "dtrain/variable.h"
 
-namespace dtrain::inline v0::model {
+namespace dtrain::inline v0::tensor {
 
 /// A number that identifies a name among the random streams of one seed (FNV-1a, 64 bits).
 std::uint64_t stream_of(std::string_view name);
@@ -25,4 +25,4 @@ void initialize(const Initializer& initializer, const Shape& shape, std::uint64_
 void initialize_part(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
                      std::string_view name, std::uint64_t first, std::span<float> values);
 
-}  // namespace dtrain::inline v0::model
+}  // namespace dtrain::inline v0::tensor
