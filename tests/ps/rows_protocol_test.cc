@@ -177,6 +177,8 @@ void run_integers(std::uint64_t seed, const Consistency& consistency) {
         std::ranges::fill(gradients, static_cast<float>(workers) * 2.0F);
         request.sources = {{{0, cluster.count()}, gradients.data()}};
         for (float& value : expected) value -= gradients[0] / divisor;
+        auto& values = cluster.worker(rank).values;
+        if (random.below(2) == 0) request.targets = {{{0, cluster.count()}, values.data()}};
       }
       for (std::uint32_t t = 0; t < (with_second ? 2U : 1U); ++t) {
         std::vector<std::uint64_t> keys(random.below(60));
