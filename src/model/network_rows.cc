@@ -58,8 +58,7 @@ void Network::read_ids(const tensor::Batch& batch) {
 void Network::number_rows() {
   row_keys_.assign(ids_.begin(), ids_.end());
   std::ranges::sort(row_keys_);
-  const auto repeated = std::ranges::unique(row_keys_);
-  row_keys_.erase(repeated.begin(), repeated.end());
+  row_keys_.erase(std::unique(row_keys_.begin(), row_keys_.end()), row_keys_.end());
   for (std::int64_t& id : ids_) {
     const auto key = std::ranges::lower_bound(row_keys_, static_cast<std::uint64_t>(id));
     id = key - row_keys_.begin();
