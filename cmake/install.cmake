@@ -28,6 +28,7 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/optimizer.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/parameter_client.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/parameter_server.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/row_table.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/run.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/strategy.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/update_rules.h

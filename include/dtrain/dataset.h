@@ -32,6 +32,8 @@ struct CsvOptions {
   std::vector<std::string> columns = {};
   /// Every feature is multiplied by it, e.g. 1.0F / 255 for bytes. Labels are not.
   float scale = 1.0F;
+  /// Features are 64-bit integers, such as the ids that Embedding takes, and not floats.
+  bool integer_features = false;
   /// The shape that one example's columns are read as, row-major, e.g. {8, 8, 1}. Empty: a vector.
   Shape feature_shape = {};
   char delimiter = ',';
@@ -41,7 +43,8 @@ struct CsvOptions {
   std::uint64_t memory_bytes_max = std::uint64_t{8} << 30;
 };
 
-/// Examples in memory: float features of one shape and, unless it is for prediction, a label each.
+/// Examples in memory: features of one shape, floats or integers (ids), and, unless it is for
+/// prediction, a label each.
 /// An immutable value; copies share the memory and are cheap. Thread-safe.
 class DTRAIN_EXPORT Dataset {
  public:
@@ -56,6 +59,12 @@ class DTRAIN_EXPORT Dataset {
   /// The same with numbers of `target_shape` for each example.
   static Dataset from_memory(std::span<const float> features, const Shape& feature_shape,
                              std::span<const float> targets, const Shape& target_shape = {1});
+  /// The same with integer features: ids for Embedding.
+  static Dataset from_memory(std::span<const std::int64_t> features, const Shape& feature_shape);
+  static Dataset from_memory(std::span<const std::int64_t> features, const Shape& feature_shape,
+                             std::span<const std::int32_t> labels);
+  static Dataset from_memory(std::span<const std::int64_t> features, const Shape& feature_shape,
+                             std::span<const float> targets, const Shape& target_shape = {1});
 
   /// Reads a whole CSV file (RFC 4180: quoting, quotes doubled in quotes, CR LF or LF; blanks
   /// around unquoted fields and blank lines are skipped; a UTF-8 byte order mark too), plain or
@@ -66,7 +75,7 @@ class DTRAIN_EXPORT Dataset {
   /// 1) and the column. Throws not_found (no such file), unavailable (it cannot be read),
   /// data_loss (damaged or truncated gzip), resource_exhausted (a limit), and invalid_argument for
   /// an empty file, a missing header, an unknown or repeated column, a line with too few or too
-  /// many fields, an empty field, what is not a number, and what is no class id.
+  /// many fields, an empty field, what is not a number (or no integer), and what is no class id.
   static Dataset from_csv(const std::string& path, const CsvOptions& options = {});
 
   std::size_t size() const noexcept;  ///< Examples, at least 1.
@@ -76,8 +85,11 @@ class DTRAIN_EXPORT Dataset {
   /// Of one example's targets; empty unless the kind is kValue.
   const Shape& target_shape() const noexcept;
 
-  /// Every example's features one after the other; valid as long as a copy of the data set.
+  /// Every example's features one after the other; valid as long as a copy of the data set. Empty
+  /// when they are integers.
   std::span<const float> features() const noexcept;
+  /// The same of integer features; empty when they are floats.
+  std::span<const std::int64_t> integer_features() const noexcept;
   /// Every example's class id; empty unless the kind is kClassId.
   std::span<const std::int32_t> labels() const noexcept;
   /// Every example's targets; empty unless the kind is kValue.

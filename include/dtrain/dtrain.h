@@ -16,6 +16,7 @@
 #include "dtrain/optimizer.h"
 #include "dtrain/parameter_client.h"
 #include "dtrain/parameter_server.h"
+#include "dtrain/row_table.h"
 #include "dtrain/run.h"
 #include "dtrain/strategy.h"
 #include "dtrain/update_rules.h"

@@ -51,8 +51,24 @@ struct Dropout {
   bool operator==(const Dropout&) const = default;
 };
 
+/// Ids become rows of a table (keras.layers.Embedding): an input of shape (k) an output of shape
+/// (k, output_dim). The first layer only. Variable "<name>/embeddings" (input_dim, output_dim);
+/// under a parameter server it is a table of rows on the servers, and a worker holds the rows of
+/// its batch.
+///
+/// Ids are integers from 0 to input_dim - 1. Data of floats may hold those below 16777216 (2^24),
+/// where floats cease to tell integers apart; beyond that, give integer features.
+struct Embedding {
+  std::int64_t input_dim = 0;   ///< How many ids there are, at least 1.
+  std::int64_t output_dim = 0;  ///< At least 1.
+  Initializer embeddings_initializer = RandomUniform{};
+  std::string name = {};  ///< Empty: "embedding", "embedding_1", ...
+
+  bool operator==(const Embedding&) const = default;
+};
+
 /// One layer's description.
-using Layer = std::variant<Dense, ActivationLayer, Flatten, Dropout>;
+using Layer = std::variant<Dense, ActivationLayer, Flatten, Dropout, Embedding>;
 
 /// A stack of layers, each fed by the one before it (keras.Sequential).
 struct Sequential {

@@ -80,8 +80,8 @@ struct History {
 /// A model that trains under a strategy: the same calls on every worker, together.
 ///
 /// compile(), fit() and evaluate() are collective: each worker calls them in the same order.
-/// predict(), weights and summary() are the process's own. Confined to one thread at a time. What
-/// the strategy was made from must outlive the model.
+/// predict(), weights and summary() are the process's own (predict() asks servers for embeddings).
+/// Confined to one thread at a time. What the strategy was made from must outlive the model.
 class DTRAIN_EXPORT Model {
  public:
   ~Model();
@@ -110,10 +110,12 @@ class DTRAIN_EXPORT Model {
   /// In Keras's order: first layer first, kernel before bias.
   std::vector<std::string> variable_names() const;
   Shape variable_shape(std::string_view name) const;
-  /// A copy of a variable's values, row-major. Throws not_found that lists the names.
+  /// A copy of a variable's values, row-major. Under a parameter server an embedding's table is
+  /// pulled from the servers, all of it, once compile() has been called. Throws not_found that
+  /// lists the names.
   std::vector<float> variable(std::string_view name) const;
   /// Overwrites a variable. Before compile() under a parameter server (where the chief's values
-  /// count); any time locally.
+  /// count); any time locally. An embedding under a parameter server has no values to set.
   void set_variable(std::string_view name, std::span<const float> values);
   std::size_t parameter_count() const;
 

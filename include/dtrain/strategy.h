@@ -11,6 +11,7 @@
 #include "dtrain/export.h"
 #include "dtrain/layers.h"
 #include "dtrain/model.h"
+#include "dtrain/row_table.h"
 #include "dtrain/variable.h"
 
 namespace dtrain::inline v0 {
@@ -22,6 +23,8 @@ struct ParameterServerOptions {
   GradientType gradient_type = GradientType::kFloat32;
   /// Exceptions, by the variable's name, e.g. {{"dense/bias", GradientType::kFloat32}}.
   std::map<std::string, GradientType> gradient_types = {};
+  /// Of embeddings. One process trains them as any variable: that is RowUpdates::kDense.
+  RowUpdates row_updates = RowUpdates::kLazy;
 };
 
 struct BuildOptions {

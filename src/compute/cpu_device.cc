@@ -172,6 +172,27 @@ class CpuDevice final : public Device {
 
   void metric(const MetricPass& pass) override { cpu_metric(pass); }
 
+  void gather_rows(ConstMatrix table, std::span<const std::int64_t> rows, Matrix out) override {
+    assert(out.rows == rows.size() && out.columns == table.columns);
+    split(out.count(), rows.size(), 1, [&](Range range) {
+      for (std::size_t i = range.begin; i < range.end; ++i) {
+        const auto row = static_cast<std::size_t>(rows[i]);
+        assert(row < table.rows);
+        std::copy_n(table.data + row * table.columns, table.columns, out.data + i * table.columns);
+      }
+    });
+  }
+  void scatter_add_rows(ConstMatrix in, std::span<const std::int64_t> rows, Matrix table) override {
+    assert(in.rows == rows.size() && in.columns == table.columns);
+    // One thread: the order of additions to a row is part of the result.
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto row = static_cast<std::size_t>(rows[i]);
+      assert(row < table.rows);
+      kernels_.accumulate(table.columns, table.data + row * table.columns, in.data + i * in.columns,
+                          1.0F);
+    }
+  }
+
   void optimizer_step(const Optimizer& optimizer, const OptimizerUpdate& update) override {
     split(update.values.size(), update.values.size(), kSplitMultiple, [&](Range range) {
       OptimizerUpdate slice = update;

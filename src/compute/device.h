@@ -129,6 +129,12 @@ class Device {
   virtual void loss(const LossPass& pass) = 0;
   virtual void metric(const MetricPass& pass) = 0;
 
+  /// Row i of out = row rows[i] of table. `rows` is in device memory and below table.rows.
+  virtual void gather_rows(ConstMatrix table, std::span<const std::int64_t> rows, Matrix out) = 0;
+  /// Row rows[i] of table += row i of in, in the order of i.
+  virtual void scatter_add_rows(ConstMatrix in, std::span<const std::int64_t> rows,
+                                Matrix table) = 0;
+
   /// As compute::apply and compute::accumulate, on device memory.
   virtual void optimizer_step(const Optimizer& optimizer, const OptimizerUpdate& update) = 0;
   virtual void accumulate(std::span<float> sum, std::span<const float> gradients, float weight) = 0;

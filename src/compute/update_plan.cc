@@ -166,7 +166,7 @@ UpdatePlan::UpdatePlan(const tensor::Layout& layout, Optimizer optimizer, const 
       runs_.push_back(run);
     }
   }
-  if (std::ranges::all_of(runs_, &UpdateRun::frozen)) {
+  if (!runs_.empty() && std::ranges::all_of(runs_, &UpdateRun::frozen)) {
     throw Error(ErrorCode::kInvalidArgument, "every variable is frozen", "Leave one to be trained");
   }
 }

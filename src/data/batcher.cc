@@ -18,10 +18,11 @@ Shape batch_shape(const Shape& example_shape) {
   return shape;
 }
 
-// out = the rows of `rows`, `width` floats each, that `indices` names.
-void gather(std::span<const float> rows, std::size_t width, std::span<const std::uint64_t> indices,
-            std::span<float> out) {
-  float* next = out.data();
+// out = the rows of `rows`, `width` elements each, that `indices` names.
+template <typename T>
+void gather(std::span<const T> rows, std::size_t width, std::span<const std::uint64_t> indices,
+            std::span<T> out) {
+  T* next = out.data();
   for (const std::uint64_t index : indices) {
     next = std::copy_n(rows.data() + index * width, width, next);
   }
@@ -43,7 +44,11 @@ Batcher::Batcher(Dataset dataset, const BatchPlanOptions& options)
   }
   const std::size_t rows =
       plan_.steps_per_epoch() == 0 ? 0 : plan_.examples(0).size();  // No later step has more.
-  features_ = tensor::Arena(rows * feature_count_);
+  if (dataset_.integer_features().empty()) {
+    features_ = tensor::Arena(rows * feature_count_);
+  } else {
+    integer_features_.resize(rows * feature_count_);
+  }
   targets_ = tensor::Arena(rows * target_count_);
   if (dataset_.label_kind() == LabelKind::kClassId) labels_.resize(rows);
 
@@ -59,8 +64,14 @@ const tensor::Batch* Batcher::batch(std::size_t step) {
   batch_.size = indices.size();
   batch_.example_indices = indices;
 
-  gather(dataset_.features(), feature_count_, indices, features_.span());
-  batch_.inputs.data = features_.span().data();
+  if (integer_features_.empty()) {
+    gather(dataset_.features(), feature_count_, indices, features_.span());
+    batch_.inputs.data = features_.span().data();
+  } else {
+    gather(dataset_.integer_features(), feature_count_, indices, std::span(integer_features_));
+    batch_.inputs.dtype = tensor::DType::kInt64;
+    batch_.inputs.data = integer_features_.data();
+  }
   batch_.inputs.count = indices.size() * feature_count_;
   batch_.inputs.shape[0] = static_cast<std::int64_t>(indices.size());
 

@@ -33,7 +33,8 @@ class Batcher {
   BatchPlan plan_;
   std::size_t feature_count_;  // Of one example.
   std::size_t target_count_;   // Of one example; 0 unless targets are float.
-  tensor::Arena features_;
+  tensor::Arena features_;     // Or, when they are integers,
+  std::vector<std::int64_t> integer_features_;
   tensor::Arena targets_;
   std::vector<std::int32_t> labels_;
   tensor::Batch batch_;

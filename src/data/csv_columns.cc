@@ -98,6 +98,11 @@ void validate(const CsvOptions& options) {
     throw invalid(base::str_cat("CsvOptions::scale is ", options.scale),
                   "Set it to a finite number other than 0, e.g. 1.0F / 255");
   }
+  if (options.integer_features && options.scale != 1.0F) {
+    throw invalid(
+        base::str_cat("CsvOptions::scale is ", options.scale, " and integer_features is set"),
+        "Integers are not scaled: leave scale at 1");
+  }
   constexpr std::string_view kNoDelimiter("\"\r\n\0", 4);
   if (kNoDelimiter.find(options.delimiter) != std::string_view::npos) {
     throw invalid(base::str_cat("CsvOptions::delimiter is the character number ",

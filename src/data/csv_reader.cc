@@ -99,6 +99,7 @@ Examples CsvReader::finish() {
   examples_.label_kind = options_.label.empty() ? LabelKind::kNone : options_.label_kind;
   if (examples_.label_kind == LabelKind::kValue) examples_.target_shape = {1};
   examples_.features.shrink_to_fit();
+  examples_.integer_features.shrink_to_fit();
   examples_.labels.shrink_to_fit();
   examples_.targets.shrink_to_fit();
   return std::move(examples_);
@@ -140,11 +141,20 @@ void CsvReader::add_field(std::string_view text) {
     return;
   }
   const std::size_t index = field_++;
-  if (index == 0) examples_.features.resize((examples_.count + 1) * plan_->feature_count);
+  if (index == 0) {
+    const std::size_t features = (examples_.count + 1) * plan_->feature_count;
+    if (options_.integer_features) {
+      examples_.integer_features.resize(features);
+    } else {
+      examples_.features.resize(features);
+    }
+  }
   if (index >= plan_->columns.size()) return;
   const CsvColumn& column = plan_->columns[index];
   if (column.use == CsvColumn::kLabel) {
     add_label(column, text);
+  } else if (column.use != CsvColumn::kUnused && options_.integer_features) {
+    add_integer(column, text);
   } else if (column.use != CsvColumn::kUnused) {
     add_feature(column, text);
   }
@@ -164,8 +174,10 @@ void CsvReader::end_row() {
   if (row_error_) throw *row_error_;
   field_ = 0;
   ++examples_.count;
-  const std::uint64_t bytes = std::uint64_t{sizeof(float)} * examples_.features.size() +
-                              std::uint64_t{sizeof(float)} * examples_.count;
+  const std::uint64_t bytes =
+      std::uint64_t{sizeof(float)} * examples_.features.size() +
+      std::uint64_t{sizeof(std::int64_t)} * examples_.integer_features.size() +
+      std::uint64_t{sizeof(float)} * examples_.count;
   if (bytes > options_.memory_bytes_max) {
     throw Error(
         ErrorCode::kResourceExhausted,
@@ -191,6 +203,22 @@ void CsvReader::add_feature(const CsvColumn& column, std::string_view text) {
   }
   const std::size_t row = examples_.count * plan_->feature_count;
   examples_.features[row + static_cast<std::size_t>(column.use)] = value;
+}
+
+void CsvReader::add_integer(const CsvColumn& column, std::string_view text) {
+  std::int64_t value = 0;
+  const ParseStatus status = parse_int64(text, value);
+  if (status == ParseStatus::kNotANumber) {
+    reject_value(column, text, "is not an integer",
+                 "Correct it, or leave CsvOptions::integer_features off");
+    return;
+  }
+  if (status == ParseStatus::kOutOfRange) {
+    reject_value(column, text, "does not fit into 64 bits", "Use smaller ids");
+    return;
+  }
+  const std::size_t row = examples_.count * plan_->feature_count;
+  examples_.integer_features[row + static_cast<std::size_t>(column.use)] = value;
 }
 
 void CsvReader::add_label(const CsvColumn& column, std::string_view text) {

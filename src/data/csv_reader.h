@@ -46,6 +46,7 @@ class CsvReader {
   void add_field(std::string_view text);
   void end_row();
   void add_feature(const CsvColumn& column, std::string_view text);
+  void add_integer(const CsvColumn& column, std::string_view text);
   void add_label(const CsvColumn& column, std::string_view text);
   /// Keeps the first error of a row, which is reported only when the row has the right number of
   /// fields: otherwise that is what is wrong.

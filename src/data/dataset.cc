@@ -29,7 +29,17 @@ void check_finite(std::span<const float> values, std::size_t width, std::string_
                 "Replace it with a finite number, or leave the example out");
 }
 
-data::Examples with_features(std::span<const float> features, const Shape& feature_shape) {
+void set_features(std::span<const float> features, std::size_t width, data::Examples& examples) {
+  check_finite(features, width, "feature");
+  examples.features.assign(features.begin(), features.end());
+}
+void set_features(std::span<const std::int64_t> features, std::size_t /*width*/,
+                  data::Examples& examples) {
+  examples.integer_features.assign(features.begin(), features.end());
+}
+
+template <typename Feature>
+data::Examples with_features(std::span<const Feature> features, const Shape& feature_shape) {
   if (feature_shape.empty()) {
     throw invalid("feature_shape is empty", "Give one example's shape: {1} for a single number");
   }
@@ -44,25 +54,14 @@ data::Examples with_features(std::span<const float> features, const Shape& featu
                                 tensor::to_string(feature_shape), ", ", width, " numbers each"),
                   "feature_shape is the shape of one example; check it and the features' length");
   }
-  check_finite(features, width, "feature");
   data::Examples examples;
   examples.count = features.size() / width;
   examples.feature_shape = feature_shape;
-  examples.features.assign(features.begin(), features.end());
+  set_features(features, width, examples);
   return examples;
 }
 
-}  // namespace
-
-Dataset::Dataset(std::shared_ptr<const data::Examples> examples) : examples_(std::move(examples)) {}
-
-Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape) {
-  return Dataset(std::make_shared<data::Examples>(with_features(features, feature_shape)));
-}
-
-Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape,
-                             std::span<const std::int32_t> labels) {
-  data::Examples examples = with_features(features, feature_shape);
+void set_labels(std::span<const std::int32_t> labels, data::Examples& examples) {
   if (labels.size() != examples.count) {
     throw invalid(base::str_cat(labels.size(), " labels for ", examples.count, " examples"),
                   "Give one label for each example");
@@ -76,12 +75,10 @@ Dataset Dataset::from_memory(std::span<const float> features, const Shape& featu
   }
   examples.label_kind = LabelKind::kClassId;
   examples.labels.assign(labels.begin(), labels.end());
-  return Dataset(std::make_shared<data::Examples>(std::move(examples)));
 }
 
-Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape,
-                             std::span<const float> targets, const Shape& target_shape) {
-  data::Examples examples = with_features(features, feature_shape);
+void set_targets(std::span<const float> targets, const Shape& target_shape,
+                 data::Examples& examples) {
   if (target_shape.empty()) {
     throw invalid("target_shape is empty", "Give one example's shape: {1} for a single number");
   }
@@ -96,6 +93,45 @@ Dataset Dataset::from_memory(std::span<const float> features, const Shape& featu
   examples.label_kind = LabelKind::kValue;
   examples.target_shape = target_shape;
   examples.targets.assign(targets.begin(), targets.end());
+}
+
+}  // namespace
+
+Dataset::Dataset(std::shared_ptr<const data::Examples> examples) : examples_(std::move(examples)) {}
+
+Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape) {
+  return Dataset(std::make_shared<data::Examples>(with_features(features, feature_shape)));
+}
+
+Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape,
+                             std::span<const std::int32_t> labels) {
+  data::Examples examples = with_features(features, feature_shape);
+  set_labels(labels, examples);
+  return Dataset(std::make_shared<data::Examples>(std::move(examples)));
+}
+
+Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape,
+                             std::span<const float> targets, const Shape& target_shape) {
+  data::Examples examples = with_features(features, feature_shape);
+  set_targets(targets, target_shape, examples);
+  return Dataset(std::make_shared<data::Examples>(std::move(examples)));
+}
+
+Dataset Dataset::from_memory(std::span<const std::int64_t> features, const Shape& feature_shape) {
+  return Dataset(std::make_shared<data::Examples>(with_features(features, feature_shape)));
+}
+
+Dataset Dataset::from_memory(std::span<const std::int64_t> features, const Shape& feature_shape,
+                             std::span<const std::int32_t> labels) {
+  data::Examples examples = with_features(features, feature_shape);
+  set_labels(labels, examples);
+  return Dataset(std::make_shared<data::Examples>(std::move(examples)));
+}
+
+Dataset Dataset::from_memory(std::span<const std::int64_t> features, const Shape& feature_shape,
+                             std::span<const float> targets, const Shape& target_shape) {
+  data::Examples examples = with_features(features, feature_shape);
+  set_targets(targets, target_shape, examples);
   return Dataset(std::make_shared<data::Examples>(std::move(examples)));
 }
 
@@ -116,6 +152,9 @@ const Shape& Dataset::feature_shape() const noexcept { return examples_->feature
 LabelKind Dataset::label_kind() const noexcept { return examples_->label_kind; }
 const Shape& Dataset::target_shape() const noexcept { return examples_->target_shape; }
 std::span<const float> Dataset::features() const noexcept { return examples_->features; }
+std::span<const std::int64_t> Dataset::integer_features() const noexcept {
+  return examples_->integer_features;
+}
 std::span<const std::int32_t> Dataset::labels() const noexcept { return examples_->labels; }
 std::span<const float> Dataset::targets() const noexcept { return examples_->targets; }
 

@@ -27,6 +27,21 @@ ParseStatus parse_with(std::string_view text, T& value) {
   return ParseStatus::kOk;
 }
 
+/// `float_min` and `float_max` bound whole numbers that are written as floats.
+template <typename T>
+ParseStatus parse_integer(std::string_view text, T& value, double float_min, double float_max) {
+  text = without_plus(text);
+  const ParseStatus status = parse_with(text, value);
+  if (status != ParseStatus::kNotANumber) return status;
+  double number = 0.0;
+  const ParseStatus as_double = parse_with(text, number);
+  if (as_double != ParseStatus::kOk) return as_double;
+  if (!std::isfinite(number) || std::trunc(number) != number) return ParseStatus::kNotANumber;
+  if (number < float_min || number > float_max) return ParseStatus::kOutOfRange;
+  value = static_cast<T>(number);
+  return ParseStatus::kOk;
+}
+
 }  // namespace
 
 ParseStatus parse_float(std::string_view text, float& value) {
@@ -43,19 +58,13 @@ ParseStatus parse_float(std::string_view text, float& value) {
 }
 
 ParseStatus parse_int32(std::string_view text, std::int32_t& value) {
-  text = without_plus(text);
-  const ParseStatus status = parse_with(text, value);
-  if (status != ParseStatus::kNotANumber) return status;
-  double number = 0.0;
-  const ParseStatus as_double = parse_with(text, number);
-  if (as_double != ParseStatus::kOk) return as_double;
-  if (!std::isfinite(number) || std::trunc(number) != number) return ParseStatus::kNotANumber;
-  if (number < std::numeric_limits<std::int32_t>::min() ||
-      number > std::numeric_limits<std::int32_t>::max()) {
-    return ParseStatus::kOutOfRange;
-  }
-  value = static_cast<std::int32_t>(number);
-  return ParseStatus::kOk;
+  return parse_integer(text, value, static_cast<double>(std::numeric_limits<std::int32_t>::min()),
+                       static_cast<double>(std::numeric_limits<std::int32_t>::max()));
+}
+
+ParseStatus parse_int64(std::string_view text, std::int64_t& value) {
+  constexpr double kExactMax = 9007199254740992.0;
+  return parse_integer(text, value, -kExactMax, kExactMax);
 }
 
 std::string in_quotes(std::string_view text) {

@@ -5,7 +5,7 @@
 
 #include "base/strings.h"
 #include "dtrain/error.h"
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 #include "tensor/layout.h"
 
 namespace dtrain::inline v0::model {
@@ -15,6 +15,7 @@ const char* kind_name(const Dense& /*layer*/) { return "dense"; }
 const char* kind_name(const ActivationLayer& /*layer*/) { return "activation"; }
 const char* kind_name(const Flatten& /*layer*/) { return "flatten"; }
 const char* kind_name(const Dropout& /*layer*/) { return "dropout"; }
+const char* kind_name(const Embedding& /*layer*/) { return "embedding"; }
 
 class Builder {
  public:
@@ -45,8 +46,8 @@ class Builder {
     if (dense.units < 1) {
       refuse(base::str_cat("Dense::units is ", dense.units), "Give it at least 1 unit");
     }
-    validate(dense.kernel_initializer, where() + "kernel_initializer: ");
-    validate(dense.bias_initializer, where() + "bias_initializer: ");
+    tensor::validate(dense.kernel_initializer, where() + "kernel_initializer: ");
+    tensor::validate(dense.bias_initializer, where() + "bias_initializer: ");
     const DenseShape shape{rows_per_example(), columns(), static_cast<std::size_t>(dense.units)};
     shape_.back() = dense.units;
     try {
@@ -81,6 +82,30 @@ class Builder {
     }
     push(make_dropout(name_, dropout.rate, dropout.seed.value_or(seed_),
                       tensor::element_count(shape_)));
+  }
+
+  void add(const Embedding& embedding) {
+    if (!stages_.empty()) {
+      refuse("Embedding takes ids, not what another layer gives", "Make it the first layer");
+    }
+    if (embedding.input_dim < 1 || embedding.output_dim < 1) {
+      refuse(base::str_cat("Embedding::input_dim is ", embedding.input_dim, " and output_dim ",
+                           embedding.output_dim),
+             "Give at least 1 of each");
+    }
+    tensor::validate(embedding.embeddings_initializer, where() + "embeddings_initializer: ");
+    shape_.push_back(embedding.output_dim);
+    try {
+      tensor::element_count({embedding.input_dim, embedding.output_dim});
+      tensor::element_count(shape_);
+    } catch (const Error&) {
+      refuse(base::str_cat(embedding.input_dim, " rows of ", embedding.output_dim,
+                           " elements are more than memory can address"),
+             "Use fewer of them");
+    }
+    push(make_embedding(name_, {.rows = embedding.input_dim,
+                                .width = embedding.output_dim,
+                                .initializer = embedding.embeddings_initializer}));
   }
 
   const std::uint64_t seed_;

@@ -5,13 +5,15 @@
 
 #include "base/strings.h"
 #include "dtrain/error.h"
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 
 namespace dtrain::inline v0::model {
 
-Network::Network(const Sequential& description, std::uint64_t seed, compute::Device& device)
+Network::Network(const Sequential& description, std::uint64_t seed, compute::Device& device,
+                 NetworkOptions options)
     : device_(device),
       seed_(seed),
+      options_(options),
       input_shape_(description.input_shape),
       stages_(build_stages(description, seed)),
       input_count_(tensor::element_count(description.input_shape)) {
@@ -37,7 +39,17 @@ void Network::plan_layout() {
   std::vector<Variable> variables;
   std::vector<std::size_t> counts(stages_.size());
   for (std::size_t i = stages_.size(); i-- > 0;) {
+    const bool takes_ids = stages_[i].operation->takes_ids();
     for (const VariableSpec& spec : stages_[i].operation->variables()) {
+      if (takes_ids) id_count_ = spec.shape[0];
+      if (takes_ids && options_.rows_elsewhere) {
+        row_table_ = RowTable{.name = spec.name,
+                              .rows = spec.shape[0],
+                              .width = spec.shape[1],
+                              .initializer = spec.initializer,
+                              .seed = seed_};
+        continue;
+      }
       variables.push_back({.name = spec.name, .shape = spec.shape});
       ++counts[i];
     }
@@ -48,6 +60,7 @@ void Network::plan_layout() {
   const std::vector<tensor::LayoutEntry>& entries = layout_.entries();
   std::size_t next = 0;
   for (std::size_t i = stages_.size(); i-- > 0;) {
+    if (row_table_ && stages_[i].operation->takes_ids()) first_trainable_ = i;
     if (counts[i] == 0) continue;
     first_trainable_ = i;
     std::vector<Place> places;
@@ -82,10 +95,11 @@ void Network::initial_values(std::span<float> values) const {
   }
   std::fill(values.begin(), values.end(), 0.0F);
   for (const Stage& stage : stages_) {
+    if (row_table_ && stage.operation->takes_ids()) continue;
     for (const VariableSpec& spec : stage.operation->variables()) {
       const tensor::LayoutEntry& entry = layout_.at(spec.name);
-      initialize(spec.initializer, spec.shape, seed_, spec.name,
-                 values.subspan(entry.offset, entry.count));
+      tensor::initialize(spec.initializer, spec.shape, seed_, spec.name,
+                         values.subspan(entry.offset, entry.count));
     }
   }
 }
@@ -130,10 +144,11 @@ void Network::check_inputs(const tensor::Batch& batch) const {
   if (batch.size == 0) {
     throw Error(ErrorCode::kInvalidArgument, "the batch is empty", "Give at least 1 example");
   }
-  if (batch.inputs.dtype != tensor::DType::kFloat32) {
+  const bool ids = id_count_ > 0 && batch.inputs.dtype == tensor::DType::kInt64;
+  if (batch.inputs.dtype != tensor::DType::kFloat32 && !ids) {
     throw Error(ErrorCode::kInvalidArgument,
                 base::str_cat("the model's inputs are ", dtype_name(batch.inputs.dtype)),
-                "Give them as float32");
+                id_count_ > 0 ? "Give them as int64 or float32" : "Give them as float32");
   }
   const Shape& got = batch.inputs.shape;
   const bool fits =

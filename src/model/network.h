@@ -14,6 +14,7 @@
 #include "dtrain/layers.h"
 #include "dtrain/losses.h"
 #include "dtrain/metrics.h"
+#include "dtrain/row_table.h"
 #include "dtrain/variable.h"
 #include "model/build.h"
 #include "model/objective.h"
@@ -26,6 +27,16 @@ namespace dtrain::inline v0::model {
 /// arena. Ranges come in order, meet and cover the arena, so everything before `end` is final. On
 /// a device with memory of its own, "finished" means that the work has been ordered.
 using GradientsReady = std::function<void(std::size_t begin, std::size_t end)>;
+
+/// Where a table of rows is that the network does not hold: fills `values` with the rows that
+/// `keys` (ascending, each once) name. Called during a step, by whoever runs it.
+using FetchRows = std::function<void(std::span<const std::uint64_t> keys, std::span<float> values)>;
+
+struct NetworkOptions {
+  /// An embedding's table is no variable of the arenas but lies elsewhere: each step fetches the
+  /// rows of its batch, and leaves gradients of them.
+  bool rows_elsewhere = false;
+};
 
 /// A model that computes: forward, loss, backward. It neither updates its variables nor knows
 /// other processes; strategies do.
@@ -45,7 +56,8 @@ class Network {
  public:
   /// Infers all shapes. `seed` decides first values and dropout. Throws invalid_argument that names
   /// the layer, what it got and what it needs.
-  Network(const Sequential& description, std::uint64_t seed, compute::Device& device);
+  Network(const Sequential& description, std::uint64_t seed, compute::Device& device,
+          NetworkOptions options = {});
 
   compute::Device& device() { return device_; }
   const Shape& input_shape() const { return input_shape_; }    ///< Of one example.
@@ -81,6 +93,18 @@ class Network {
   /// what was lent is the caller's to write.
   std::span<float> mutable_values();
 
+  /// The table that is elsewhere, as servers take it; empty when there is none.
+  const std::optional<RowTable>& row_table() const { return row_table_; }
+  /// Needed before the first step where row_table() is not empty. Must not call back into the
+  /// network.
+  void set_fetch_rows(FetchRows fetch) { fetch_rows_ = std::move(fetch); }
+  /// Rows of that table in host memory. Throws failed_precondition before set_fetch_rows().
+  void fetch_rows(std::span<const std::uint64_t> keys, std::span<float> values) const;
+  /// The rows of the last train_step's batch, ascending and each once, and their gradients, one
+  /// after the other in host memory; until the next step.
+  std::span<const std::uint64_t> row_keys() const { return row_keys_; }
+  std::span<const float> row_gradients();
+
   /// What train_step and evaluate_step measure. May be called again. Throws invalid_argument where
   /// loss, metrics and the last layer do not fit.
   void set_objective(const Loss& loss, std::vector<Metric> metrics);
@@ -114,6 +138,10 @@ class Network {
   void plan_layout();
   void check_inputs(const tensor::Batch& batch) const;
   Pass make_pass(const tensor::Batch& batch, bool training, std::int64_t step);
+  // network_rows.cc: ids and the rows they name.
+  void read_ids(const tensor::Batch& batch);
+  void number_rows();
+  void add_ids(const tensor::Batch& batch, Pass& pass);
   const float* inputs_on_device(const tensor::Batch& batch);
   /// Runs the first `count` stages; in_[i] and in_[i + 1] become what stage i reads and gives.
   void forward(const Pass& pass, const tensor::Batch& batch, std::size_t count);
@@ -124,6 +152,7 @@ class Network {
 
   compute::Device& device_;
   const std::uint64_t seed_;
+  const NetworkOptions options_;
   const Shape input_shape_;
   std::vector<Stage> stages_;
   const std::size_t input_count_;
@@ -149,6 +178,16 @@ class Network {
   std::vector<const float*> in_;
   std::array<compute::Buffer<float>, 2> gradient_buffers_;
   std::size_t outputs_max_ = 0;  ///< Of any stage, for the gradient buffers.
+
+  std::int64_t id_count_ = 0;  ///< Ids that the first stage takes; 0: it takes none.
+  std::optional<RowTable> row_table_;
+  FetchRows fetch_rows_;
+  std::vector<std::int64_t> ids_;  ///< Of the batch; numbers in row_keys_ where there are such.
+  std::vector<std::uint64_t> row_keys_;
+  std::vector<float> host_rows_;  ///< Values and gradients on their way to or from a device.
+  compute::Buffer<std::int64_t> ids_on_device_;
+  compute::Buffer<float> rows_;
+  compute::Buffer<float> row_gradients_;
 };
 
 }  // namespace dtrain::inline v0::model

@@ -13,6 +13,7 @@ Pass Network::make_pass(const tensor::Batch& batch, bool training, std::int64_t 
             .step = step,
             .values = values_,
             .gradients = training ? gradients_ : std::span<float>()};
+  if (id_count_ > 0) add_ids(batch, pass);
   if (!training || !needs_example_indices_) return pass;
   if (batch.example_indices.size() != batch.size) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -38,7 +39,7 @@ const float* Network::inputs_on_device(const tensor::Batch& batch) {
 }
 
 void Network::forward(const Pass& pass, const tensor::Batch& batch, std::size_t count) {
-  in_[0] = inputs_on_device(batch);
+  in_[0] = id_count_ > 0 ? nullptr : inputs_on_device(batch);
   for (std::size_t i = 0; i < count; ++i) {
     const Operation& operation = *stages_[i].operation;
     if (operation.is_identity(pass.training)) {

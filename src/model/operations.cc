@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/philox.h"
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 
 namespace dtrain::inline v0::model {
 namespace {
@@ -71,6 +71,43 @@ class DenseOperation final : public Operation {
   Place bias_;
 };
 
+class EmbeddingOperation final : public Operation {
+ public:
+  EmbeddingOperation(const std::string& layer_name, EmbeddingSpec spec)
+      : name_(layer_name + "/embeddings"),
+        spec_(std::move(spec)),
+        width_(static_cast<std::size_t>(spec_.width)) {}
+
+  std::vector<VariableSpec> variables() const override {
+    return {{name_, {spec_.rows, spec_.width}, spec_.initializer}};
+  }
+  void bind(std::span<const Place> places) override { table_ = places[0]; }
+  bool takes_ids() const override { return true; }
+
+  void forward(const Pass& pass, const float* /*in*/, float* out) const override {
+    const auto table =
+        is_elsewhere() ? pass.rows : pass.values.subspan(table_.offset, table_.count);
+    pass.device.gather_rows({table.data(), table.size() / width_, width_}, pass.ids,
+                            {out, pass.ids.size(), width_});
+  }
+  void backward(const Pass& pass, const float* /*in*/, const float* /*out*/, float* out_gradient,
+                float* /*in_gradient*/) const override {
+    const auto table =
+        is_elsewhere() ? pass.row_gradients : pass.gradients.subspan(table_.offset, table_.count);
+    pass.device.fill(table, 0.0F);
+    pass.device.scatter_add_rows({out_gradient, pass.ids.size(), width_}, pass.ids,
+                                 {table.data(), table.size() / width_, width_});
+  }
+
+ private:
+  bool is_elsewhere() const { return table_.count == 0; }
+
+  const std::string name_;
+  const EmbeddingSpec spec_;
+  const std::size_t width_;
+  Place table_;
+};
+
 class ActivationOperation final : public Operation {
  public:
   ActivationOperation(Activation activation, std::size_t rows_per_example, std::size_t columns)
@@ -104,7 +141,7 @@ class DropoutOperation final : public Operation {
   DropoutOperation(const std::string& layer_name, float rate, std::uint64_t seed,
                    std::size_t columns)
       : rate_(rate), columns_(columns) {
-    const std::uint64_t stream = stream_of(layer_name);
+    const std::uint64_t stream = tensor::stream_of(layer_name);
     const auto words = base::philox(
         {static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32), 0, 0},
         {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
@@ -139,6 +176,10 @@ class DropoutOperation final : public Operation {
 
 std::unique_ptr<Operation> make_dense(std::string layer_name, DenseSpec spec) {
   return std::make_unique<DenseOperation>(std::move(layer_name), std::move(spec));
+}
+
+std::unique_ptr<Operation> make_embedding(const std::string& layer_name, EmbeddingSpec spec) {
+  return std::make_unique<EmbeddingOperation>(layer_name, std::move(spec));
 }
 
 std::unique_ptr<Operation> make_activation(Activation activation, std::size_t rows_per_example,

@@ -36,6 +36,12 @@ struct Pass {
   std::span<const std::uint64_t> example_indices = {};
   std::span<const float> values = {};  ///< The arena of variables.
   std::span<float> gradients = {};     ///< Its twin; empty unless training.
+  /// What an operation that takes_ids() reads instead of its input: one id per element, below its
+  /// table's rows.
+  std::span<const std::int64_t> ids = {};
+  /// The rows that ids number where the table is elsewhere, and the memory of their gradients.
+  std::span<const float> rows = {};
+  std::span<float> row_gradients = {};
 };
 
 /// One step of the computation: `examples` rows in, `examples` rows out. It owns no memory that
@@ -47,6 +53,9 @@ class Operation {
   /// Its variables; `places` later come in the same order.
   virtual std::vector<VariableSpec> variables() const { return {}; }
   virtual void bind(std::span<const Place> /*places*/) {}
+  /// Its variables, of which it has one, may be elsewhere: then it is not bound, and gets the rows
+  /// that it needs with each pass.
+  virtual bool takes_ids() const { return false; }
 
   /// It only hands its input on: the network skips it.
   virtual bool is_identity(bool /*training*/) const { return false; }
@@ -77,6 +86,14 @@ struct DenseSpec {
 };
 
 std::unique_ptr<Operation> make_dense(std::string layer_name, DenseSpec spec);
+
+struct EmbeddingSpec {
+  std::int64_t rows = 0;
+  std::int64_t width = 0;
+  Initializer initializer;
+};
+
+std::unique_ptr<Operation> make_embedding(const std::string& layer_name, EmbeddingSpec spec);
 
 /// Softmax is over the last dimension, of `columns`.
 std::unique_ptr<Operation> make_activation(Activation activation, std::size_t rows_per_example,

@@ -135,6 +135,7 @@ PushTicket Client::start_push(PushRequest request, Freeze freeze) {
   operation->slot = request.slot;
   operation->restored_step = request.step;
   operation->freeze = freeze;
+  operation->rows = std::move(request.rows);
   operation->number = ++last_operation_;
   operation->started = endpoint_.now();
   const bool fused = !operation->targets.empty();
@@ -144,7 +145,10 @@ PushTicket Client::start_push(PushRequest request, Freeze freeze) {
     ServerLink::Push push{
         .operation = operation, .sequence = ++server.sequence, .ranges = clip(runs, server.slice)};
     const std::vector<Range> chunks = cut_into_chunks(push.ranges, table_.chunk_elements);
-    if (operation->assign || operation->weight > 0) push.chunks = chunks;
+    if (operation->assign || operation->weight > 0) {
+      push.chunks = chunks;
+      add_rows(push, server);
+    }
     if (fused) {
       push.pull_id = ++last_pull_id_;
       server.pulls.push_back(
@@ -215,15 +219,16 @@ pb::Request Client::begin_request(const ServerLink::Push& push) const {
   message.set_pull_id(push.pull_id);
   if (table_.backup_workers() > 0) message.set_step(push.operation->step);
   add_ranges(push.ranges, message);
+  add_row_parts(push.rows, *message.mutable_rows());
   return request;
 }
 
 void Client::begin(ServerLink& server, ServerLink::Push& push) {
   push.begun = true;
-  push.credit = count_eager(push.chunks, server.eager_bytes);
+  push.credit = count_eager(push.chunks, push.rows, server.eager_bytes);
   std::vector<transport::Frame> payload;
   while (push.sent < push.credit && payload.size() < kBeginFramesMax) {
-    payload.push_back(chunk_frame(*push.operation, push.chunks[push.sent++]));
+    payload.push_back(chunk_frame(push, push.sent++));
   }
   send(server, begin_request(push), std::move(payload));
   send_chunks(server, push);
@@ -233,16 +238,19 @@ void Client::send_chunks(ServerLink& server, ServerLink::Push& push) {
   pb::Request request;
   pb::Chunk& message = *request.mutable_chunk();
   message.set_sequence(push.sequence);
-  const auto end = std::min<std::size_t>(push.credit, push.chunks.size());
+  const auto end = std::min<std::size_t>(push.credit, push.chunk_count());
   while (push.sent < end) {
     message.set_index(push.sent);
-    std::vector<transport::Frame> payload{chunk_frame(*push.operation, push.chunks[push.sent])};
+    std::vector<transport::Frame> payload{chunk_frame(push, push.sent)};
     ++push.sent;
     send(server, request, std::move(payload));
   }
 }
 
-transport::Frame Client::chunk_frame(const Operation& operation, Range chunk) const {
+transport::Frame Client::chunk_frame(const ServerLink::Push& push, std::uint32_t index) const {
+  if (index >= push.chunks.size()) return row_frame(push, index - push.chunks.size());
+  const Operation& operation = *push.operation;
+  const Range chunk = push.chunks[index];
   const auto [first, last] = overlapping(operation.sources, chunk);
   const bool plain = wire_format_.plain() || operation.assign;
   if (last - first == 1 && intersect(first->range, chunk) == chunk) {
@@ -271,11 +279,12 @@ transport::Frame Client::encoded(Range chunk, const float* elements) const {
 void Client::ask(ServerLink& server, ServerLink::Pull& pull) {
   if (!pull.asked) pull.version_min = server.version;
   pull.asked = true;
-  if (pull.chunks.empty()) {
+  if (pull.chunk_count() == 0) {
     pull_received(server);
     return;
   }
   pb::Request request;
+  std::vector<transport::Frame> payload;
   pb::Pull& message = *request.mutable_pull();
   message.set_id(pull.id);
   message.set_version_min(pull.version_min);
@@ -283,7 +292,8 @@ void Client::ask(ServerLink& server, ServerLink::Pull& pull) {
   message.set_version(pull.version);
   message.set_frozen(pull.frozen);
   add_ranges(pull.ranges, message);
-  send(server, request);
+  add_keys(pull, message, payload);
+  send(server, request, std::move(payload));
 }
 
 void Client::on_message(transport::Incoming incoming) {
@@ -385,18 +395,31 @@ void Client::on_values(ServerLink& server, const pb::Values& values,
     pull.version = values.version();
   }
   if (values.version() != pull.version) return;
-  if (pull.chunks.empty()) {
+  if (pull.chunk_count() == 0) {
     pull_received(server);
     return;
   }
   if (values.index() != pull.received) return;
-  const Range chunk = pull.chunks[pull.received];
-  if (payload.size() != 1 || payload.front().bytes.size() != chunk.count * sizeof(float)) {
+  if (!store(pull, payload)) {
     fail(Error(ErrorCode::kProtocol, base::str_cat(server.name, " sent values of the wrong size")));
     return;
   }
-  scatter(pull.operation->targets, chunk, payload.front().bytes);
-  if (++pull.received == pull.chunks.size()) pull_received(server);
+  if (++pull.received == pull.chunk_count()) pull_received(server);
+}
+
+bool Client::store(const ServerLink::Pull& pull, const std::vector<transport::Frame>& payload) {
+  if (payload.size() != 1) return false;
+  const auto bytes = payload.front().bytes;
+  if (pull.received < pull.chunks.size()) {
+    const Range chunk = pull.chunks[pull.received];
+    if (bytes.size() != chunk.count * sizeof(float)) return false;
+    scatter(pull.operation->targets, chunk, bytes);
+    return true;
+  }
+  const RowChunks::Chunk chunk = pull.rows.at(pull.received - pull.chunks.size());
+  if (bytes.size() != chunk.elements() * sizeof(float)) return false;
+  scatter_rows(pull, chunk, bytes);
+  return true;
 }
 
 void Client::pull_received(ServerLink& server) {

@@ -11,6 +11,7 @@
 #include "base/completion.h"
 #include "observe/log.h"
 #include "ps/norms.h"
+#include "ps/rows.h"
 #include "ps/table.h"
 #include "transport/endpoint.h"
 
@@ -39,6 +40,9 @@ struct PushRequest {
   std::vector<Target> targets;
   /// Memory that sources lie in and that is not the caller's; let go of with the caller's.
   std::shared_ptr<const void> hold = {};
+  /// Row gradients, part of the same update; tables ascend. In synchronous mode all workers name
+  /// the same tables, with keys or without.
+  std::vector<std::shared_ptr<const RowBatch>> rows;
 };
 
 /// Whether servers keep a copy of their state for a checkpoint.
@@ -67,6 +71,12 @@ struct ServerAddress {
   std::string address;  ///< As the endpoint's connect() takes it.
 };
 
+/// The run of one table's keys that a server has in a transfer: `first` of the sorted ones.
+struct RowRun {
+  std::size_t batch = 0;  ///< Index into the operation's rows.
+  std::size_t first = 0;
+};
+
 /// One server as a client sees it. Confined to Client.
 struct ServerLink {
   std::string name;
@@ -83,21 +93,29 @@ struct ServerLink {
     std::uint64_t sequence = 0;
     std::vector<Range> ranges;
     std::vector<Range> chunks;
+    RowChunks rows = {};                ///< Chunks behind `chunks`.
+    std::vector<RowRun> row_runs = {};  ///< One per part of `rows`.
     std::uint64_t pull_id = 0;
     bool begun = false;
     std::uint32_t sent = 0;    ///< Chunks handed to the link.
     std::uint32_t credit = 0;  ///< Chunks that may be sent.
+
+    std::size_t chunk_count() const { return chunks.size() + rows.count(); }
   };
   struct Pull {
     std::shared_ptr<struct Operation> operation;
     std::uint64_t id = 0;
     std::vector<Range> ranges;
     std::vector<Range> chunks;
+    RowChunks rows = {};                ///< Instead of `chunks`.
+    std::vector<RowRun> row_runs = {};  ///< One per part of `rows`.
     std::uint64_t version_min = 0;
     std::uint64_t version = 0;   ///< Of what has arrived.
     std::uint32_t received = 0;  ///< Chunks that have arrived.
     std::uint32_t frozen = 0;    ///< As in the request.
     bool asked = false;          ///< False: its push will bring it, or it waits in line.
+
+    std::size_t chunk_count() const { return chunks.size() + rows.count(); }
   };
   std::deque<Push> pushes;  ///< The front is under way.
   std::deque<Pull> pulls;   ///< The front is under way, unless its push is not.
@@ -131,6 +149,9 @@ class Client final : public transport::Handler {
   /// Values of at least the version that this client's pushes have reached. `targets` ascend, are
   /// disjoint and belong to the client until the operation is done.
   base::Completion<std::uint64_t> pull(std::vector<Target> targets);
+  /// The same for rows; tables ascend. Up to kRowPullBytesMax of a server's rows are of one
+  /// version; more are asked for in turn.
+  base::Completion<std::uint64_t> pull_rows(std::vector<RowTarget> targets);
 
   /// Rank 0 only: lets every server keep a copy of its state as it is after this client's pushes
   /// (each of one version), or drop it. A second copy takes the first one's place.
@@ -152,6 +173,16 @@ class Client final : public transport::Handler {
  private:
   PushTicket start_push(PushRequest request, Freeze freeze);
   base::Completion<std::uint64_t> start_pull(std::vector<Target> targets, std::uint32_t frozen);
+  // client_rows.cc: what rows add.
+  void add_rows(ServerLink::Push& push, const ServerLink& server) const;
+  transport::Frame row_frame(const ServerLink::Push& push, std::uint64_t index) const;
+  std::deque<ServerLink::Pull> plan_row_pulls(const std::shared_ptr<Operation>& operation,
+                                              const ServerLink& server);
+  static void add_keys(const ServerLink::Pull& pull, pb::Pull& message,
+                       std::vector<transport::Frame>& payload);
+  static void scatter_rows(const ServerLink::Pull& pull, const RowChunks::Chunk& chunk,
+                           std::span<const std::byte> bytes);
+
   ServerLink* server_of(transport::LinkId link);
   base::Status admit(const ServerLink& server) const;
   void on_declared(ServerLink& server, const pb::Declared& declared);
@@ -171,8 +202,10 @@ class Client final : public transport::Handler {
   void ask(ServerLink& server, ServerLink::Pull& pull);
   void push_applied(ServerLink& server);
   void pull_received(ServerLink& server);
-  transport::Frame chunk_frame(const Operation& operation, Range chunk) const;
+  transport::Frame chunk_frame(const ServerLink::Push& push, std::uint32_t index) const;
   transport::Frame encoded(Range chunk, const float* elements) const;
+  /// False: the payload has another size than the chunk.
+  static bool store(const ServerLink::Pull& pull, const std::vector<transport::Frame>& payload);
   void send_declare(ServerLink& server);
   void send(ServerLink& server, const pb::Request& request,
             std::vector<transport::Frame> payload = {});

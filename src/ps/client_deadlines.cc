@@ -85,11 +85,11 @@ std::string Client::describe_work(const ServerLink& server) const {
       return base::str_cat("the copy for a checkpoint, #", push.sequence, ",");
     }
     return base::str_cat(push.operation->assign ? "assign #" : "push #", push.sequence, " (",
-                         push.sent, " of ", push.chunks.size(), " chunks sent)");
+                         push.sent, " of ", push.chunk_count(), " chunks sent)");
   }
   if (!server.pulls.empty()) {
     const ServerLink::Pull& pull = server.pulls.front();
-    return base::str_cat("pull #", pull.id, " (", pull.received, " of ", pull.chunks.size(),
+    return base::str_cat("pull #", pull.id, " (", pull.received, " of ", pull.chunk_count(),
                          " chunks received)");
   }
   return "anything";

@@ -16,6 +16,8 @@ namespace dtrain::inline v0::ps {
 struct Operation {
   std::vector<Source> sources;
   std::vector<Target> targets;
+  std::vector<std::shared_ptr<const RowBatch>> rows;
+  std::vector<RowTarget> row_targets;
   std::uint64_t weight = 1;
   bool assign = false;
   std::uint64_t step = 0;  ///< Which step it is for (backup workers).

@@ -35,10 +35,53 @@ std::vector<ps::Mapped<Element>> map(const tensor::Layout& layout, const std::ve
                   "Name each variable once");
     }
   }
-  if (mapped.empty()) {
-    throw Error(ErrorCode::kInvalidArgument, "the call names no variable", "Name at least one");
-  }
   return mapped;
+}
+
+void require_something(std::size_t named) {
+  if (named > 0) return;
+  throw Error(ErrorCode::kInvalidArgument, "the call names no variable", "Name at least one");
+}
+
+/// Checks one part of a call about rows; the index of its table. `elements` is what the caller gave
+/// beside the keys.
+std::uint32_t check_rows(const ps::Table& table, std::string_view name,
+                         std::span<const std::uint64_t> keys, std::size_t elements,
+                         std::vector<bool>& named) {
+  const std::uint32_t index = ps::row_table_index(table, name);
+  const RowTable& rows = table.row_tables[index];
+  if (named[index]) {
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("the table \"", name, "\" is named twice in one call"),
+                "Name each table once, with all keys");
+  }
+  named[index] = true;
+  const auto width = static_cast<std::size_t>(rows.width);
+  if (elements % width != 0 || elements / width != keys.size()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat(keys.size(), " rows of \"", name, "\" of ", rows.width,
+                              " elements were given ", elements),
+                "Give as many elements as the rows have together");
+  }
+  ps::check_keys(rows, keys);
+  return index;
+}
+
+std::vector<std::shared_ptr<const ps::RowBatch>> batch_rows(const ps::Table& table,
+                                                            const std::vector<RowGradients>& rows) {
+  std::vector<std::shared_ptr<const ps::RowBatch>> batches;
+  std::vector<bool> named(table.row_tables.size());
+  for (const RowGradients& part : rows) {
+    auto batch = std::make_shared<ps::RowBatch>();
+    batch->table = check_rows(table, part.table, part.keys, part.gradients.size(), named);
+    const auto width = static_cast<std::size_t>(table.row_tables[batch->table].width);
+    ps::RowIndex index = ps::index_rows(part.keys);
+    batch->gradients = ps::sum_duplicates(index, part.gradients, width);
+    batch->keys = std::move(index.keys);
+    batches.push_back(std::move(batch));
+  }
+  std::ranges::sort(batches, {}, [](const auto& batch) { return batch->table; });
+  return batches;
 }
 
 }  // namespace
@@ -91,8 +134,8 @@ class ParameterClient::Impl {
   Impl(Cluster& cluster, ParameterClientOptions options)
       : cluster_(cluster), options_(std::move(options)), table_(cluster) {}
 
-  void declare(const std::vector<Variable>& variables, const Optimizer& optimizer,
-               const UpdateRules& rules) {
+  void declare(const std::vector<Variable>& variables, const std::vector<RowTable>& tables,
+               const Optimizer& optimizer, const UpdateRules& rules) {
     validate(optimizer);
     const tensor::Layout layout = tensor::Layout::plan(variables);
     (void)compute::UpdatePlan(layout, optimizer, rules);  // throws what is wrong
@@ -104,7 +147,8 @@ class ParameterClient::Impl {
                     .optimizer = optimizer,
                     .consistency = options_.consistency,
                     .chunk_elements = options_.chunk_bytes / sizeof(float),
-                    .rules = rules});
+                    .rules = rules,
+                    .row_tables = tables});
     if (cluster_.rank() != 0) return;
     const std::vector<float> zeros(largest_uninitialized(variables, layout));
     std::vector<ps::Source> sources;
@@ -128,16 +172,34 @@ class ParameterClient::Impl {
   }
 
   std::unique_ptr<PendingOperation::Impl> pull(const std::vector<NamedValues>& values) {
+    require_something(values.size());
     auto pending = std::make_unique<PendingOperation::Impl>();
     pending->done = table_.pull(map(layout(), values, &NamedValues::values));
     return pending;
   }
 
+  std::unique_ptr<PendingOperation::Impl> pull_rows(const std::vector<RowValues>& rows) {
+    const ps::Table& table = table_.table();
+    require_something(rows.size());
+    std::vector<ps::RowTarget> targets;
+    std::vector<bool> named(table.row_tables.size());
+    for (const RowValues& part : rows) {
+      const auto index = check_rows(table, part.table, part.keys, part.values.size(), named);
+      targets.push_back(
+          {index, std::make_shared<ps::RowIndex>(ps::index_rows(part.keys)), part.values.data()});
+    }
+    auto pending = std::make_unique<PendingOperation::Impl>();
+    pending->done = table_.pull_rows(std::move(targets));
+    return pending;
+  }
+
   std::unique_ptr<PendingOperation::Impl> push(const std::vector<NamedGradient>& gradients,
                                                const std::vector<NamedValues>* values,
-                                               PushOptions options) {
+                                               const PushOptions& options) {
+    require_something(gradients.size() + options.rows.size());
     ps::PushRequest request{.sources = map(layout(), gradients, &NamedGradient::gradient),
-                            .weight = options.examples};
+                            .weight = options.examples,
+                            .rows = batch_rows(table_.table(), options.rows)};
     if (values) {
       request.targets = map(layout(), *values, &NamedValues::values);
       const bool same = std::ranges::equal(request.sources, request.targets, {}, &ps::Source::range,
@@ -191,7 +253,13 @@ ParameterClient& ParameterClient::operator=(ParameterClient&&) noexcept = defaul
 
 void ParameterClient::declare(const std::vector<Variable>& variables, const Optimizer& optimizer,
                               const UpdateRules& rules) {
-  impl_->declare(variables, optimizer, rules);
+  impl_->declare(variables, {}, optimizer, rules);
+}
+
+void ParameterClient::declare(const std::vector<Variable>& variables,
+                              const std::vector<RowTable>& tables, const Optimizer& optimizer,
+                              const UpdateRules& rules) {
+  impl_->declare(variables, tables, optimizer, rules);
 }
 
 Version ParameterClient::pull(NamedValues values) { return pull(std::vector{values}); }
@@ -200,15 +268,27 @@ Version ParameterClient::pull(const std::vector<NamedValues>& values) {
 }
 
 Version ParameterClient::push(NamedGradient gradient, PushOptions options) {
-  return push(std::vector{gradient}, options);
+  return push(std::vector{gradient}, std::move(options));
 }
 Version ParameterClient::push(const std::vector<NamedGradient>& gradients, PushOptions options) {
-  return push_async(gradients, options).wait();
+  return push_async(gradients, std::move(options)).wait();
 }
 
 Version ParameterClient::push_pull(const std::vector<NamedGradient>& gradients,
                                    const std::vector<NamedValues>& values, PushOptions options) {
-  return push_pull_async(gradients, values, options).wait();
+  return push_pull_async(gradients, values, std::move(options)).wait();
+}
+
+Version ParameterClient::pull_rows(RowValues rows) { return pull_rows(std::vector{rows}); }
+Version ParameterClient::pull_rows(const std::vector<RowValues>& rows) {
+  return pull_rows_async(rows).wait();
+}
+
+Version ParameterClient::push_rows(RowGradients rows, PushOptions options) {
+  return push_rows(std::vector{rows}, std::move(options));
+}
+Version ParameterClient::push_rows(const std::vector<RowGradients>& rows, PushOptions options) {
+  return push_rows_async(rows, std::move(options)).wait();
 }
 
 TransferMemory ParameterClient::allocate(std::size_t count) {
@@ -219,9 +299,19 @@ PendingOperation ParameterClient::pull_async(const std::vector<NamedValues>& val
   return PendingOperation(impl_->pull(values));
 }
 
+PendingOperation ParameterClient::pull_rows_async(const std::vector<RowValues>& rows) {
+  return PendingOperation(impl_->pull_rows(rows));
+}
+
 PendingOperation ParameterClient::push_async(const std::vector<NamedGradient>& gradients,
                                              PushOptions options) {
   return PendingOperation(impl_->push(gradients, nullptr, options));
+}
+
+PendingOperation ParameterClient::push_rows_async(const std::vector<RowGradients>& rows,
+                                                  PushOptions options) {
+  options.rows.insert(options.rows.end(), rows.begin(), rows.end());
+  return PendingOperation(impl_->push({}, nullptr, options));
 }
 
 PendingOperation ParameterClient::push_pull_async(const std::vector<NamedGradient>& gradients,

@@ -1,9 +1,11 @@
 #include "ps/remote_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
 #include "ps/clip.h"
+#include "ps/row_table_codec.h"
 
 namespace dtrain::inline v0::ps {
 
@@ -39,6 +41,7 @@ void RemoteTable::declare(Table table) {
     throw Error(ErrorCode::kFailedPrecondition, "the variables are declared already",
                 "Declare all variables in one call");
   }
+  for (const RowTable& rows : table.row_tables) validate(rows, table.chunk_elements);
   const ClusterSpec& spec = cluster_.spec();
   table.workers = static_cast<int>(spec.workers().size());
   table.servers = static_cast<int>(spec.servers().size());
@@ -101,6 +104,14 @@ base::Completion<std::uint64_t> RemoteTable::pull_frozen(std::vector<Target> tar
   (void)table();
   base::Completion<std::uint64_t> done;
   cluster_.run_on_io([&] { done = client_->pull_frozen(std::move(targets), part); });
+  return done;
+}
+
+base::Completion<std::uint64_t> RemoteTable::pull_rows(std::vector<RowTarget> targets) {
+  (void)table();
+  std::ranges::sort(targets, {}, &RowTarget::table);
+  base::Completion<std::uint64_t> done;
+  cluster_.run_on_io([&] { done = client_->pull_rows(std::move(targets)); });
   return done;
 }
 

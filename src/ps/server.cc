@@ -19,6 +19,7 @@ Session* Server::session_of(std::uint64_t incarnation) {
 void Server::advance() {
   if (!table_) return;
   apply_assignments();
+  if (!initialized_) return;
   if (table_->backup_workers() > 0) {
     advance_with_backup();
   } else if (table_->synchronous()) {
@@ -66,19 +67,29 @@ void Server::advance_synchronous() {
   for (Session* session : by_rank_) {
     if (!session || !session->pushing()) return;
     if (session->weight == 0) continue;
-    const std::uint32_t bound = first ? session->chunk_count() : limit;
-    while (session->applied < bound && !session->stash.empty()) {
-      shard_->accumulate(session->chunks[session->applied], next_elements(*session),
-                         static_cast<float>(session->weight), first);
-      session->stash.pop_front();
-      ++session->applied;
-    }
+    const std::uint32_t bound = whole ? session->chunk_count() : limit;
+    while (session->applied < bound && !session->stash.empty()) sum_next_chunk(*session, first);
     grant(*session, bound);
     whole = whole && session->applied == session->chunk_count();
-    limit = session->applied;
+    // Rows are each worker's own, so their order is that of whole workers.
+    limit = std::min(session->applied, static_cast<std::uint32_t>(session->chunks.size()));
     first = false;
   }
   if (whole && norms_known()) finish_step();
+}
+
+void Server::sum_next_chunk(Session& session, bool first) {
+  const auto weight = static_cast<float>(session.weight);
+  if (first && session.applied == 0) {
+    for (RowShard& rows : row_shards_) rows.drop_sum();
+  }
+  if (session.applied < session.chunks.size()) {
+    shard_->accumulate(session.chunks[session.applied], next_elements(session), weight, first);
+  } else {
+    sum_row_chunk(session, session.stash.front(), weight);
+  }
+  session.stash.pop_front();
+  ++session.applied;
 }
 
 void Server::finish_step() {
@@ -89,6 +100,7 @@ void Server::finish_step() {
     if (session->weight > 0) contributor = session;
   }
   if (contributor) {
+    apply_row_sums(contributor->rows.parts(), weight_total);
     shard_->apply_sum(contributor->ranges, weight_total,
                       norms_ ? norms_->factors : std::vector<double>{});
     norms_.reset();
@@ -108,17 +120,15 @@ void Server::advance_asynchronous() {
       turns_.pop_front();
       continue;
     }
-    while (!session->stash.empty()) {
-      if (!shard_->updating()) shard_->begin_update();
-      shard_->apply(session->chunks[session->applied], next_elements(*session));
-      session->stash.pop_front();
-      ++session->applied;
-    }
+    while (!session->stash.empty()) apply_next_chunk(*session);
     if (session->applied < session->chunk_count()) {
       grant(*session, session->chunk_count());
       return;
     }
+    // An update of rows counts on servers that have none of them, too: a step is one everywhere.
+    if (!session->rows.parts().empty() && !shard_->updating()) shard_->begin_update();
     if (shard_->updating()) {
+      apply_row_sums(session->rows.parts(), 1.0);
       shard_->end_update();
       ++stats_.updates;
       ++stats_.contributions;
@@ -143,6 +153,17 @@ std::span<const float> Server::next_elements(const Session& session) {
     return std::span(std::as_const(decoded_)).first(chunk.count);
   }
   return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
+void Server::apply_next_chunk(Session& session) {
+  if (!shard_->updating()) shard_->begin_update();
+  if (session.applied < session.chunks.size()) {
+    shard_->apply(session.chunks[session.applied], next_elements(session));
+  } else {
+    sum_row_chunk(session, session.stash.front(), 1.0F);
+  }
+  session.stash.pop_front();
+  ++session.applied;
 }
 
 void Server::grant(Session& session, std::uint32_t chunks_max) {
@@ -264,6 +285,7 @@ void Server::worker_lost(std::uint64_t incarnation, int rank) {
   const bool in_turn = !turns_.empty() && turns_.front() == incarnation;
   if (table_ && !table_->synchronous() && in_turn && shard_->updating()) {
     shard_->end_update();
+    for (RowShard& rows : row_shards_) rows.drop_sum();  // its rows are not applied
     ++stats_.updates;
     ++stats_.partial_pushes;
     logger_.warning(name_, ": worker rank ", session->rank, " was lost in the middle of push #",

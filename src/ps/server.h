@@ -12,6 +12,8 @@
 
 #include "observe/log.h"
 #include "ps/norms.h"
+#include "ps/row_shard.h"
+#include "ps/rows.h"
 #include "ps/shard.h"
 #include "ps/table.h"
 #include "transport/endpoint.h"
@@ -55,6 +57,7 @@ struct Session {
   pb::Begin::Kind kind = pb::Begin::PUSH;
   std::vector<Range> ranges;
   std::vector<Range> chunks;
+  RowChunks rows;  ///< Chunks behind `chunks`.
   std::uint64_t weight = 0;
   std::uint64_t step = 0;  ///< Which step it is for (backup workers).
   std::uint64_t pull_id = 0;
@@ -72,11 +75,15 @@ struct Session {
     std::uint32_t next_chunk = 0;
     std::uint64_t version = 0;
     std::uint32_t frozen = 0;
+    RowChunks rows = {};                      ///< Of a pull of rows, which has no `chunks`.
+    std::vector<transport::Frame> keys = {};  ///< One frame per part of `rows`.
   };
   std::optional<ParkedPull> pull;  ///< Waits for its version.
   std::uint64_t pull_seen = 0;     ///< The highest id: ids rise.
 
-  std::uint32_t chunk_count() const { return static_cast<std::uint32_t>(chunks.size()); }
+  std::uint32_t chunk_count() const {
+    return static_cast<std::uint32_t>(chunks.size() + rows.count());
+  }
   bool active() const { return !complete; }
   bool pushing() const { return active() && kind == pb::Begin::PUSH; }
   bool whole() const { return received == chunk_count(); }
@@ -90,7 +97,8 @@ struct Session {
 /// order. The server takes a chunk only in its place and only once; whatever arrives again is
 /// answered from the session's record. Who may send when is told by credits:
 ///   - synchronous: chunk c is summed in rank order, so a worker's credit reaches as far as the
-///     worker before it has been summed; the rest waits in the worker's own memory;
+///     worker before it has been summed, and to its rows when that one is whole; the rest waits in
+///     the worker's own memory;
 ///   - asynchronous: whole pushes take turns, in the order in which they began;
 ///   - with backup workers: those of a step that are whole, then in turns; what comes after the
 ///     step has what it needs is dropped.
@@ -115,6 +123,8 @@ class Server final : public transport::Handler {
   const Shard* shard() const { return shard_.get(); }
   /// Whether a copy for a checkpoint is kept.
   bool frozen() const { return frozen_.has_value(); }
+  /// One for each row table.
+  const std::vector<RowShard>& row_shards() const { return row_shards_; }
 
  private:
   // server_sessions.cc: requests in, replies out.
@@ -124,7 +134,7 @@ class Server final : public transport::Handler {
   base::Status open_operation(Session& session, const pb::Begin& begin);
   void on_chunk(Session& session, const pb::Chunk& chunk, std::vector<transport::Frame> payload);
   base::Status take_chunk(Session& session, transport::Frame frame);
-  void on_pull(Session& session, const pb::Pull& pull);
+  void on_pull(Session& session, const pb::Pull& pull, std::vector<transport::Frame> payload);
   void serve_pull(Session& session);
   void send_position(Session& session, bool resend);
   void send(transport::LinkId link, const pb::Reply& reply,
@@ -144,12 +154,25 @@ class Server final : public transport::Handler {
   void ask_norms();
   void on_norm_totals(const Session& session, const pb::NormTotals& totals);
 
+  // server_rows.cc: what rows add to an operation and a pull.
+  /// Throws std::bad_alloc.
+  void make_row_shards(const Table& table);
+  base::Status check_same_rows(const pb::Begin& begin, int rank, const RowChunks& rows) const;
+  base::Status check_row_chunk(const Session& session, const transport::Frame& frame) const;
+  void sum_row_chunk(const Session& session, const transport::Frame& frame, float weight);
+  void apply_row_sums(const std::vector<RowPart>& parts, double weight_total);
+  base::Status open_row_pull(const pb::Pull& pull, std::vector<transport::Frame> payload,
+                             Session::ParkedPull& parked) const;
+  void serve_rows(Session& session, const Session::ParkedPull& pull);
+
   // server.cc: whose turn it is.
   void advance();
   void apply_assignments();
   void apply_assignment(Session& session);
   void advance_synchronous();
   void advance_asynchronous();
+  void sum_next_chunk(Session& session, bool first);
+  void apply_next_chunk(Session& session);
   void grant(Session& session, std::uint32_t chunks_max);
   /// Of the first chunk in the session's stash.
   std::span<const float> next_elements(const Session& session);
@@ -184,6 +207,8 @@ class Server final : public transport::Handler {
   WireFormat wire_format_;
   std::vector<float> decoded_;  ///< A chunk that did not arrive as fp32.
   std::unique_ptr<Shard> shard_;
+  std::vector<RowShard> row_shards_;
+  int index_ = 0;                              ///< Among the servers, as the table counts them.
   bool initialized_ = false;                   ///< Rank 0 has assigned the first values.
   std::optional<Frozen> frozen_;               ///< For the checkpoint that rank 0 is taking.
   std::map<std::uint64_t, Session> sessions_;  ///< By incarnation.
@@ -201,6 +226,7 @@ class Server final : public transport::Handler {
     std::uint64_t summing = 0;                ///< Whose push is going into it.
     std::uint64_t counting = 0;               ///< Of them, those with examples.
     std::vector<Range> ranges;
+    std::vector<RowPart> row_parts;
     double weight_total = 0;
   };
   OpenStep open_step_;

@@ -48,12 +48,7 @@ Session* Server::contributor_in_turn() {
 bool Server::sum_contribution(Session& session) {
   open_step_.summing = session.incarnation;
   const bool first = open_step_.weight_total == 0;
-  while (!session.stash.empty()) {
-    shard_->accumulate(session.chunks[session.applied], next_elements(session),
-                       static_cast<float>(session.weight), first);
-    session.stash.pop_front();
-    ++session.applied;
-  }
+  while (!session.stash.empty()) sum_next_chunk(session, first);
   grant(session, session.chunk_count());
   if (session.applied < session.chunk_count()) return false;
   open_step_.summing = 0;
@@ -61,6 +56,7 @@ bool Server::sum_contribution(Session& session) {
   if (session.weight > 0) {
     open_step_.weight_total += static_cast<double>(session.weight);
     open_step_.ranges = session.ranges;
+    open_step_.row_parts = session.rows.parts();
     ++open_step_.counting;
   }
   return true;
@@ -85,6 +81,7 @@ bool Server::nobody_else_contributes() const {
 void Server::finish_step_with_backup() {
   const OpenStep step = std::exchange(open_step_, {});
   if (step.weight_total > 0) {
+    apply_row_sums(step.row_parts, step.weight_total);
     shard_->apply_sum(step.ranges, step.weight_total);
     ++stats_.updates;
     stats_.contributions += step.counting;
@@ -117,6 +114,7 @@ void Server::drop_late_contributions() {
 /// once more: it is still in their memory.
 void Server::restart_step() {
   open_step_ = {};
+  for (RowShard& rows : row_shards_) rows.drop_sum();
   for (Session* session : by_rank_) {
     if (!session || !session->pushing() || session->step != steps_) continue;
     if (session->applied == 0) continue;

@@ -55,7 +55,7 @@ void Server::on_message(transport::Incoming incoming) {
       on_chunk(*session, request.chunk(), std::move(incoming.message.payload));
       break;
     case pb::Request::kPull:
-      on_pull(*session, request.pull());
+      on_pull(*session, request.pull(), std::move(incoming.message.payload));
       break;
     case pb::Request::kNormTotals:
       on_norm_totals(*session, request.norm_totals());
@@ -93,15 +93,20 @@ base::Status Server::check_declare(const pb::Declare& declare, std::uint64_t sen
       return protocol_error("a declaration for a server that its own table does not have");
     }
     const Range slice = partition(table.value().layout, table.value().servers)[declare.server()];
+    index_ = static_cast<int>(declare.server());
     try {
       shard_ = std::make_unique<Shard>(
           slice,
           compute::UpdatePlan(table.value().layout, table.value().optimizer, table.value().rules),
           [this](std::size_t count) { return shared_arena(endpoint_, count); });
+      make_row_shards(table.value());
     } catch (const std::bad_alloc&) {
+      shard_.reset();
+      row_shards_.clear();
       return Error(
           ErrorCode::kResourceExhausted,
-          base::str_cat(name_, " has no memory for its slice of ", slice.count, " elements"),
+          base::str_cat(name_, " has no memory for its slice of ", slice.count,
+                        " elements and its rows of ", table.value().row_tables.size(), " tables"),
           "Use more servers, or servers with more memory");
     }
     by_rank_.assign(static_cast<std::size_t>(table.value().workers), nullptr);
@@ -184,15 +189,13 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   }
   auto ranges = parse_ranges(begin, shard_->slice());
   if (!ranges.ok()) return ranges.error();
+  auto parts = parse_row_parts(begin.rows(), *table_, index_);
+  if (!parts.ok()) return parts.error();
+  RowChunks rows(std::move(parts.value()), *table_);
   if (begin.kind() != pb::Begin::PUSH && session.rank != 0) {
     return protocol_error("only rank 0 may assign and save values");
   }
   if (const base::Status status = check_restored(begin)) return status;
-  if (begin.kind() == pb::Begin::PUSH && !initialized_) {
-    return Error(ErrorCode::kFailedPrecondition,
-                 "a push came before the variables have their first values",
-                 "Pull once after declare(): it waits for them");
-  }
   if (table_->synchronous() && begin.kind() == pb::Begin::PUSH && begin.weight() > 0) {
     for (const Session* other : by_rank_) {
       if (other && other->pushing() && other->step == begin.step() && other->weight > 0 &&
@@ -204,6 +207,7 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
       }
     }
   }
+  if (const base::Status status = check_same_rows(begin, session.rank, rows)) return status;
   session.sequence = begin.sequence();
   session.complete = false;
   session.kind = begin.kind();
@@ -212,13 +216,17 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   session.step = begin.step();
   const bool empty = session.kind == pb::Begin::PUSH && session.weight == 0;
   session.chunks = cut_into_chunks(session.ranges, table_->chunk_elements);
-  if (empty) session.chunks.clear();
+  session.rows = std::move(rows);
+  if (empty) {
+    session.chunks.clear();
+    session.rows = {};
+  }
   session.pull_id = begin.pull_id();
   session.slot = static_cast<int>(begin.restored().slot());
   session.restored_step.reset();
   if (begin.restored().has_step()) session.restored_step = begin.restored().step();
   session.received = session.applied = 0;
-  session.credit = count_eager(session.chunks, eager_bytes_per_worker());
+  session.credit = count_eager(session.chunks, session.rows, eager_bytes_per_worker());
   session.stash.clear();
   return {};
 }
@@ -250,6 +258,12 @@ base::Status Server::take_chunk(Session& session, transport::Frame frame) {
     return protocol_error(base::str_cat("operation #", session.sequence, " has only ",
                                         session.chunk_count(), " chunks"));
   }
+  if (session.received >= session.chunks.size()) {
+    if (base::Status status = check_row_chunk(session, frame)) return status;
+    session.stash.push_back(aligned(std::move(frame)));
+    ++session.received;
+    return {};
+  }
   const std::size_t bytes = chunk_bytes(session, session.chunks[session.received]);
   if (frame.bytes.size() != bytes) {
     return protocol_error(base::str_cat("chunk ", session.received, " has ", frame.bytes.size(),
@@ -260,7 +274,8 @@ base::Status Server::take_chunk(Session& session, transport::Frame frame) {
   return {};
 }
 
-void Server::on_pull(Session& session, const pb::Pull& pull) {
+void Server::on_pull(Session& session, const pb::Pull& pull,
+                     std::vector<transport::Frame> payload) {
   if (pull.id() < session.pull_seen) return;  // a late duplicate
   session.pull_seen = pull.id();
   auto ranges = parse_ranges(pull, shard_->slice());
@@ -283,6 +298,11 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
                           .next_chunk = pull.next_chunk(),
                           .version = pull.version(),
                           .frozen = pull.frozen()};
+  if (const base::Status status = open_row_pull(pull, std::move(payload), *session.pull)) {
+    session.pull.reset();
+    fail(session.link, *status);
+    return;
+  }
   if (pull_ready(session)) {
     serve_pull(session);
     return;
@@ -299,10 +319,14 @@ void Server::on_pull(Session& session, const pb::Pull& pull) {
 
 void Server::serve_pull(Session& session) {
   const Session::ParkedPull pull = *std::exchange(session.pull, std::nullopt);
+  stats_.staleness_max = std::max(stats_.staleness_max, staleness_of(session));
+  if (!pull.rows.parts().empty()) {
+    serve_rows(session, pull);
+    return;
+  }
   const Snapshot snapshot = pull.frozen > 0
                                 ? Snapshot{frozen_->parts[pull.frozen - 1], frozen_->version}
                                 : shard_->snapshot();
-  stats_.staleness_max = std::max(stats_.staleness_max, staleness_of(session));
   pb::Reply reply;
   pb::Values& values = *reply.mutable_values();
   values.set_id(pull.id);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_set>
 #include <utility>
 
 #include "base/strings.h"
 #include "ps/optimizer_message.h"
+#include "ps/row_table_codec.h"
 
 namespace dtrain::inline v0::ps {
 namespace {
@@ -14,6 +16,7 @@ constexpr std::size_t kVariablesMax = 1'000'000;
 constexpr std::size_t kChunkElementsMin = 64;
 constexpr std::size_t kChunkElementsMax = (64 << 20) / sizeof(float);
 constexpr std::uint32_t kTasksMax = 65'536;
+constexpr int kRowTablesMax = 4096;
 
 struct ConsistencyWriter {
   pb::Table& message;
@@ -86,8 +89,13 @@ std::string_view gradient_suffix(const pb::Variable& variable) {
 }
 
 void check_counts(const pb::Table& message) {
-  if (message.variables_size() == 0) {
+  if (message.variables_size() == 0 && message.row_tables_size() == 0) {
     throw Error(ErrorCode::kInvalidArgument, "no variable is declared", "Declare at least one");
+  }
+  if (message.row_tables_size() > kRowTablesMax) {
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat(message.row_tables_size(), " row tables are declared; at most ",
+                              kRowTablesMax, " are served"));
   }
   if (static_cast<std::size_t>(message.variables_size()) > kVariablesMax) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -106,6 +114,22 @@ void check_counts(const pb::Table& message) {
                 base::str_cat("chunks of ", message.chunk_elements(), " elements; allowed are ",
                               kChunkElementsMin, " to ", kChunkElementsMax));
   }
+}
+
+std::vector<RowTable> parse_row_tables(const pb::Table& message) {
+  std::vector<RowTable> tables;
+  std::unordered_set<std::string> names;
+  for (const pb::Variable& variable : message.variables()) names.insert(variable.name());
+  for (const pb::RowTable& row_table : message.row_tables()) {
+    tables.push_back(decode(row_table));
+    validate(tables.back(), message.chunk_elements());
+    if (!row_table.name().empty() && names.insert(row_table.name()).second) continue;
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        base::str_cat("row table ", tables.size() - 1, " is named \"", row_table.name(), "\""),
+        "Give every table and variable a name of its own");
+  }
+  return tables;
 }
 
 std::string describe(const pb::Variable& variable) {
@@ -166,8 +190,14 @@ WireFormat Table::wire_format() const {
 
 void check_clipping(const Table& table) {
   const Clipping& clipping = table.rules.clipping;
-  if (table.backup_workers() == 0 || (clipping.norm <= 0.0F && clipping.global_norm <= 0.0F))
-    return;
+  if (clipping.norm <= 0.0F && clipping.global_norm <= 0.0F) return;
+  if (!table.row_tables.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("clipping by norm was asked for together with the row table \"",
+                              table.row_tables.front().name, "\", whose gradients it does not see"),
+                "Clip by value, or declare the table as a variable");
+  }
+  if (table.backup_workers() == 0) return;
   throw Error(ErrorCode::kInvalidArgument,
               "clipping by norm was asked for together with backup workers: servers may then sum "
               "different workers' contributions, and there is no norm of all of them",
@@ -210,6 +240,7 @@ pb::Table to_proto(const Table& table) {
   message.set_workers(static_cast<std::uint32_t>(table.workers));
   message.set_servers(static_cast<std::uint32_t>(table.servers));
   message.set_chunk_elements(table.chunk_elements);
+  for (const RowTable& row_table : table.row_tables) encode(row_table, *message.add_row_tables());
   return message;
 }
 
@@ -230,7 +261,8 @@ base::Result<Table> from_proto(const pb::Table& message) try {
               .workers = static_cast<int>(message.workers()),
               .servers = static_cast<int>(message.servers()),
               .chunk_elements = message.chunk_elements(),
-              .rules = rules_from(message)};
+              .rules = rules_from(message),
+              .row_tables = parse_row_tables(message)};
   validate(table.optimizer);
   (void)compute::UpdatePlan(table.layout, table.optimizer, table.rules);  // throws what is wrong
   check_clipping(table);
@@ -247,6 +279,15 @@ std::string difference(const pb::Table& ours, const pb::Table& theirs) {
   }
   if (ours.variables_size() != theirs.variables_size()) {
     return base::str_cat(theirs.variables_size(), " variables, not ", ours.variables_size());
+  }
+  for (int i = 0; i < std::min(ours.row_tables_size(), theirs.row_tables_size()); ++i) {
+    if (ours.row_tables(i).SerializeAsString() == theirs.row_tables(i).SerializeAsString())
+      continue;
+    return base::str_cat("row table ", i, " is ", describe(theirs.row_tables(i)), ", not ",
+                         describe(ours.row_tables(i)), ", or has another initializer or seed");
+  }
+  if (ours.row_tables_size() != theirs.row_tables_size()) {
+    return base::str_cat(theirs.row_tables_size(), " row tables, not ", ours.row_tables_size());
   }
   if (ours.optimizer().SerializeAsString() != theirs.optimizer().SerializeAsString()) {
     return base::str_cat("optimizer ", describe(theirs.optimizer()), ", not ",

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "dtrain/consistency.h"
 #include "dtrain/optimizer.h"
+#include "dtrain/row_table.h"
 #include "dtrain/update_rules.h"
 #include "ps/partition.h"
 #include "ps/ps.pb.h"
@@ -28,6 +29,7 @@ struct Table {
   int servers = 1;
   std::size_t chunk_elements = kChunkElementsDefault;
   UpdateRules rules = {};
+  std::vector<RowTable> row_tables;  ///< Beside the layout's variables.
 
   static constexpr std::size_t kChunkElementsDefault = (1 << 20) / sizeof(float);
 
@@ -40,7 +42,7 @@ struct Table {
   int backup_workers() const;
 };
 
-/// Clipping by norms and backup workers exclude each other. Throws invalid_argument.
+/// Clipping by norms excludes backup workers and row tables. Throws invalid_argument.
 void check_clipping(const Table& table);
 
 /// Bounded staleness of 0 becomes the synchronous mode that it is. Throws invalid_argument that

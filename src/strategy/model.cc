@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iomanip>
+#include <numeric>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -21,6 +23,31 @@ void require_compiled(const model::Network& network, const char* what) {
   throw Error(ErrorCode::kFailedPrecondition,
               base::str_cat(what, "() was called on a model that is not compiled"),
               "Call compile() with an optimizer and a loss first");
+}
+
+std::size_t row_elements(const RowTable& table) {
+  return static_cast<std::size_t>(table.rows) * static_cast<std::size_t>(table.width);
+}
+
+/// The table of this name, if it is on servers; null for an ordinary variable.
+const RowTable* find_row_table(const model::Network& network, std::string_view name) {
+  const std::optional<RowTable>& table = network.row_table();
+  return table && table->name == name ? &*table : nullptr;
+}
+
+/// A whole table, piece by piece.
+std::vector<float> read_rows(const model::Network& network, const RowTable& table) {
+  constexpr std::size_t kPieceBytes = 4 << 20;
+  const auto width = static_cast<std::size_t>(table.width);
+  const std::size_t piece_rows = std::max<std::size_t>(kPieceBytes / sizeof(float) / width, 1);
+  std::vector<float> values(row_elements(table));
+  std::vector<std::uint64_t> keys;
+  for (std::size_t first = 0; first < values.size() / width; first += keys.size()) {
+    keys.resize(std::min(piece_rows, values.size() / width - first));
+    std::iota(keys.begin(), keys.end(), first);
+    network.fetch_rows(keys, std::span(values).subspan(first * width, keys.size() * width));
+  }
+  return values;
 }
 
 struct SummaryRow {
@@ -51,6 +78,8 @@ std::vector<SummaryRow> summary_rows(const Model::Impl& model) {
     for (const tensor::LayoutEntry& entry : model.network().layout().entries()) {
       if (entry.name.starts_with(names[i] + "/")) parameters += entry.count;
     }
+    const std::optional<RowTable>& table = model.network().row_table();
+    if (table && table->name.starts_with(names[i] + "/")) parameters += row_elements(*table);
     rows.push_back({names[i], batch_shape(shape), base::str_cat(parameters)});
   }
   return rows;
@@ -105,6 +134,7 @@ const Shape& Model::output_shape() const { return impl_->network().output_shape(
 std::vector<std::string> Model::variable_names() const {
   const model::Network& network = impl_->network();
   std::vector<std::string> names;
+  if (network.row_table()) names.push_back(network.row_table()->name);  // the first layer's
   for (const std::size_t index : network.weight_order()) {
     names.push_back(network.layout().entries()[index].name);
   }
@@ -112,16 +142,27 @@ std::vector<std::string> Model::variable_names() const {
 }
 
 Shape Model::variable_shape(std::string_view name) const {
+  if (const RowTable* table = find_row_table(impl_->network(), name)) {
+    return {table->rows, table->width};
+  }
   return impl_->network().layout().at(name).shape;
 }
 
 std::vector<float> Model::variable(std::string_view name) const {
+  if (const RowTable* table = find_row_table(impl_->network(), name)) {
+    return read_rows(impl_->network(), *table);
+  }
   const tensor::LayoutEntry& entry = impl_->network().layout().at(name);
   const auto values = impl_->arenas().values.span().subspan(entry.offset, entry.count);
   return {values.begin(), values.end()};
 }
 
 void Model::set_variable(std::string_view name, std::span<const float> values) {
+  if (find_row_table(impl_->network(), name)) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                base::str_cat("\"", name, "\" is a table of rows on the parameter servers"),
+                "Servers draw its first values: choose them with the layer's initializer");
+  }
   const tensor::LayoutEntry& entry = impl_->network().layout().at(name);
   if (values.size() != entry.count) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -141,6 +182,7 @@ void Model::set_variable(std::string_view name, std::span<const float> values) {
 std::size_t Model::parameter_count() const {
   std::size_t count = 0;
   for (const auto& entry : impl_->network().layout().entries()) count += entry.count;
+  if (impl_->network().row_table()) count += row_elements(*impl_->network().row_table());
   return count;
 }
 

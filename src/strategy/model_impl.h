@@ -18,11 +18,11 @@ class Model::Impl {
  public:
   /// `shared_memory`: see Arenas.
   Impl(const Sequential& description, std::uint64_t seed, std::unique_ptr<compute::Device> device,
-       bool shared_memory)
+       model::NetworkOptions options, bool shared_memory)
       : description_(description),
         seed_(seed),
         device_(std::move(device)),
-        network_(description, seed, *device_),
+        network_(description, seed, *device_, options),
         arenas_(network_.layout().count(), shared_memory) {
     network_.initial_values(arenas_.values.span());
     network_.bind(arenas_.values.span(), arenas_.gradients.span());

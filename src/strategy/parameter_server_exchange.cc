@@ -71,6 +71,7 @@ class FrozenState {
 };
 
 /// Gradients go to the servers and values come back, the whole arenas in one request per server.
+/// Rows of embeddings are asked for by batch, and their gradients go along.
 class ParameterServerExchange final : public Exchange {
  public:
   ParameterServerExchange(Cluster& cluster, const ParameterServerOptions& options,
@@ -79,6 +80,7 @@ class ParameterServerExchange final : public Exchange {
         consistency_(ps::checked(options.consistency, cluster.worker_count())),
         chunk_elements_(options.chunk_bytes / sizeof(float)),
         gradient_types_(gradient_types(options, network.layout())),
+        row_updates_(options.row_updates),
         network_(network),
         arenas_(arenas),
         table_(cluster),
@@ -116,13 +118,22 @@ class ParameterServerExchange final : public Exchange {
     }
     started_ = true;
     optimizer_ = optimizer;
-    table_.declare({.layout = network_.layout(),
+    ps::Table table{.layout = network_.layout(),
                     .gradient_types = gradient_types_,
                     .optimizer = optimizer,
                     .consistency = consistency_,
                     .chunk_elements = chunk_elements_,
-                    .rules = rules});
+                    .rules = rules};
+    if (network_.row_table()) {
+      table.row_tables.push_back(*network_.row_table());
+      table.row_tables.back().updates = row_updates_;
+    }
+    table_.declare(std::move(table));
     trained_ = ps::trained_ranges(plan);
+    network_.set_fetch_rows([this](std::span<const std::uint64_t> keys, std::span<float> values) {
+      table_.pull_rows({{0, std::make_shared<ps::RowIndex>(ps::index_rows(keys)), values.data()}})
+          .get();
+    });
     if (rank() == 0) {
       ps::RemoteTable::wait(
           table_.push({.sources = {{whole_, arenas_.values.span().data()}}, .assign = true}));
@@ -133,7 +144,7 @@ class ParameterServerExchange final : public Exchange {
   bool started_elsewhere() const override { return started_; }
 
   std::uint64_t step(std::uint64_t examples) override {
-    ps::PushRequest request{.weight = examples};
+    ps::PushRequest request{.weight = examples, .rows = row_batches(examples)};
     for (const ps::Range range : trained_) {
       request.sources.push_back({range, arenas_.gradients.span().data() + range.begin});
       request.targets.push_back({range, arenas_.values.span().data() + range.begin});
@@ -189,10 +200,24 @@ class ParameterServerExchange final : public Exchange {
   void check() const override { cluster_.check(); }
 
  private:
+  /// The gradients of the rows that the last batch read.
+  std::vector<std::shared_ptr<const ps::RowBatch>> row_batches(std::uint64_t examples) {
+    if (!network_.row_table()) return {};
+    auto batch = std::make_shared<ps::RowBatch>();
+    if (examples > 0) {
+      const auto keys = network_.row_keys();
+      const auto gradients = network_.row_gradients();
+      batch->keys.assign(keys.begin(), keys.end());
+      batch->gradients.assign(gradients.begin(), gradients.end());
+    }
+    return {std::move(batch)};
+  }
+
   Cluster& cluster_;
   const Consistency consistency_;
   const std::size_t chunk_elements_;
   const std::vector<GradientType> gradient_types_;
+  const RowUpdates row_updates_;
   model::Network& network_;
   Arenas& arenas_;
   ps::RemoteTable table_;

@@ -49,7 +49,10 @@ Strategy Strategy::parameter_server(Cluster& cluster, ParameterServerOptions opt
 Model Strategy::build(const Sequential& description, const BuildOptions& options) const {
   auto device = compute::cpu_device({.threads = thread_count(options)});
   const bool shared = cluster_ && cluster_->impl().endpoint()->shares_memory();
-  auto impl = std::make_unique<Model::Impl>(description, options.seed, std::move(device), shared);
+  // Tables of rows live on the servers where there are some.
+  auto impl = std::make_unique<Model::Impl>(
+      description, options.seed, std::move(device),
+      model::NetworkOptions{.rows_elsewhere = cluster_ != nullptr}, shared);
   impl->set_exchange(cluster_ ? strategy::make_parameter_server_exchange(
                                     *cluster_, options_, impl->network(), impl->arenas())
                               : strategy::make_local_exchange(impl->network(), impl->arenas()));

@@ -39,6 +39,20 @@ Dataset with_labels(std::size_t count) {
   return Dataset::from_memory(features_of(count), {2, 1}, labels);
 }
 
+TEST(Batcher, GathersIntegerFeaturesWithoutLoss) {
+  const std::int64_t large = (std::int64_t{1} << 62) + 1;
+  const std::vector<std::int64_t> ids{large, 1, large + 2, 3, large + 4, 5};
+  Batcher batcher(Dataset::from_memory(ids, {2}, std::vector<float>{0.0F, 1.0F, 2.0F}),
+                  {.examples = 3, .batch_size = 2, .shuffle = false});
+  batcher.start_epoch(0);
+  const tensor::Batch* last = batcher.batch(1);
+  ASSERT_NE(last, nullptr);
+  ASSERT_EQ(last->inputs.dtype, tensor::DType::kInt64);
+  EXPECT_EQ(last->inputs.shape, (Shape{1, 2}));
+  EXPECT_EQ(last->inputs.as<std::int64_t>()[0], large + 4);
+  EXPECT_EQ(last->targets.as<float>()[0], 2.0F);
+}
+
 TEST(Batcher, GathersFeaturesAndLabelsOfThePlansExamples) {
   Batcher batcher(with_labels(10), {.examples = 10, .batch_size = 4, .seed = 3});
   for (const std::uint64_t epoch : {0, 1}) {

@@ -35,6 +35,18 @@ TEST(CsvReader, ReadsFeaturesAndClassIds) {
   EXPECT_TRUE(examples.targets.empty());
 }
 
+TEST(CsvReader, ReadsIntegerFeaturesWithoutLoss) {
+  const CsvOptions options{
+      .label = "rating", .label_kind = LabelKind::kValue, .integer_features = true};
+  const Examples examples = read("user,item,rating\n9007199254740993,2,0.5\n7,-1,1\n", options);
+  EXPECT_EQ(examples.integer_features, (std::vector<std::int64_t>{9007199254740993, 2, 7, -1}));
+  EXPECT_TRUE(examples.features.empty());
+  EXPECT_EQ(examples.targets, (std::vector<float>{0.5F, 1.0F}));
+  expect_invalid("user,rating\n1.5,0\n",
+                 {"x.csv line 2, column \"user\": \"1.5\" is not an integer"}, options);
+  expect_invalid("user,rating\n99999999999999999999,0\n", {"does not fit into 64 bits"}, options);
+}
+
 TEST(CsvReader, ReadsFloatLabels) {
   const Examples examples =
       read("a,price\n1,2.5\n2,-3\n", {.label = "price", .label_kind = LabelKind::kValue});
@@ -209,6 +221,8 @@ TEST(CsvReader, MemoryHasALimit) {
 }
 
 TEST(CsvReader, WrongOptionsAreReportedAtOnce) {
+  expect_error([] { CsvReader("x.csv", {.scale = 0.5F, .integer_features = true}); },
+               ErrorCode::kInvalidArgument, {"Integers are not scaled"});
   expect_error([] { CsvReader("x.csv", {.scale = 0.0F}); }, ErrorCode::kInvalidArgument,
                {"CsvOptions::scale"});
 }

@@ -57,6 +57,16 @@ TEST(Dataset, FromMemoryNeedsNoLabels) {
   EXPECT_TRUE(dataset.labels().empty());
 }
 
+TEST(Dataset, FromMemoryTakesIntegersInPlaceOfFloats) {
+  const std::vector<std::int64_t> ids{1, 2, 3, 4};
+  const Dataset data = Dataset::from_memory(ids, {2}, std::vector<std::int32_t>{0, 1});
+  EXPECT_EQ(data.size(), 2U);
+  EXPECT_TRUE(data.features().empty());
+  EXPECT_TRUE(std::ranges::equal(data.integer_features(), ids));
+  EXPECT_EQ(Dataset::from_memory(ids, {4}).label_kind(), LabelKind::kNone);
+  expect_invalid([&] { Dataset::from_memory(ids, {3}); }, {"4 features are no whole number"});
+}
+
 TEST(Dataset, CopiesShareTheMemoryAndKeepItAlive) {
   std::optional<Dataset> first = Dataset::from_memory(std::vector<float>{1, 2}, {2});
   const Dataset second = *first;
@@ -70,7 +80,7 @@ TEST(Dataset, FromMemoryChecksLengthsAndShapes) {
   const std::vector<float> six(6);
   const std::vector<std::int32_t> two(2);
   expect_invalid([&] { Dataset::from_memory(five, {3}); }, {"5 features", "shape (3,)"});
-  expect_invalid([&] { Dataset::from_memory({}, {3}); }, {"no example"});
+  expect_invalid([&] { Dataset::from_memory(std::vector<float>{}, {3}); }, {"no example"});
   expect_invalid([&] { Dataset::from_memory(six, {}); }, {"feature_shape is empty"});
   expect_invalid([&] { Dataset::from_memory(six, {0, 3}); }, {"0"});
   expect_invalid([&] { Dataset::from_memory(six, {2}, two); }, {"2 labels for 3 examples"});

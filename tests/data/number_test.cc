@@ -95,6 +95,17 @@ TEST(ParseInt32, ReportsWhatDoesNotFit) {
   }
 }
 
+TEST(ParseInt64, ReadsAllOfThemAndWholeFloatsThatAreExact) {
+  std::int64_t value = 0;
+  EXPECT_EQ(parse_int64("-9223372036854775808", value), ParseStatus::kOk);
+  EXPECT_EQ(value, std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(parse_int64("9007199254740992.0", value), ParseStatus::kOk);
+  EXPECT_EQ(value, 9007199254740992);
+  EXPECT_EQ(parse_int64("1e16", value), ParseStatus::kOutOfRange);
+  EXPECT_EQ(parse_int64("9223372036854775808", value), ParseStatus::kOutOfRange);
+  EXPECT_EQ(parse_int64("0.5", value), ParseStatus::kNotANumber);
+}
+
 TEST(InQuotes, ShortensAndHidesControlCharacters) {
   EXPECT_EQ(in_quotes("abc"), "\"abc\"");
   EXPECT_EQ(in_quotes("a\nb\x1b[31m"), "\"a?b?[31m\"");

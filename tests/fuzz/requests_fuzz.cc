@@ -40,7 +40,13 @@ bool too_large(const std::string& body) {
   ps::pb::Request request;
   if (!request.ParseFromString(body) || !request.has_declare()) return false;
   auto table = ps::from_proto(request.declare().table());
-  return table.ok() && table.value().layout.count() > kElementsMax;
+  if (!table.ok()) return false;
+  std::size_t count = table.value().layout.count();
+  for (const RowTable& rows : table.value().row_tables) {
+    count += static_cast<std::size_t>(rows.rows) * static_cast<std::size_t>(rows.width);
+    if (count > kElementsMax) return true;
+  }
+  return count > kElementsMax;
 }
 
 void run(std::span<const std::uint8_t> input) {
@@ -61,7 +67,8 @@ void run(std::span<const std::uint8_t> input) {
     incoming.message.service = transport::Service::kPs;
     incoming.message.body.assign(body.begin(), body.end());
     if (too_large(incoming.message.body)) return;
-    const std::vector<float> payload(floats, 1.0F);
+    // Zeros are keys, too.
+    const std::vector<float> payload(floats, floats % 4 == 0 ? 0.0F : 1.0F);
     if (floats > 0) {
       incoming.message.payload.push_back(transport::copy_frame(std::as_bytes(std::span(payload))));
     }

@@ -70,6 +70,18 @@ class SeparateMemory final : public Device {
     expect_own(pass.values.data());
     cpu_->metric(pass);
   }
+  void gather_rows(ConstMatrix table, std::span<const std::int64_t> rows, Matrix out) override {
+    expect_own(table.data);
+    expect_own(rows.data());
+    expect_own(out.data);
+    cpu_->gather_rows(table, rows, out);
+  }
+  void scatter_add_rows(ConstMatrix in, std::span<const std::int64_t> rows, Matrix table) override {
+    expect_own(in.data);
+    expect_own(rows.data());
+    expect_own(table.data);
+    cpu_->scatter_add_rows(in, rows, table);
+  }
   void optimizer_step(const Optimizer& optimizer, const OptimizerUpdate& update) override {
     cpu_->optimizer_step(optimizer, update);
   }
@@ -126,6 +138,32 @@ TEST(DeviceMemory, ANetworkHandsADeviceOnlyWhatLiesInItsMemory) {
   EXPECT_EQ(run(separate, examples, SparseCategoricalCrossentropy{}),
             run(*cpu, examples, SparseCategoricalCrossentropy{}));
   EXPECT_EQ(run(separate, dense, MeanSquaredError{}), run(*cpu, dense, MeanSquaredError{}));
+}
+
+TEST(DeviceMemory, RowsGoToTheDeviceAndTheirGradientsComeBack) {
+  const Examples examples{
+      .input_shape = {2}, .inputs = {3, 1, 1, 0, 7, 3}, .targets = {1, 2, 3}, .target_shape = {1}};
+  const auto run = [&](Device& device, bool rows_elsewhere) {
+    Network network(
+        {.input_shape = {2},
+         .layers = {Embedding{
+                        .input_dim = 9, .output_dim = 2, .embeddings_initializer = Constant{0.5F}},
+                    Flatten{}, Dense{1}}},
+        1, device, {.rows_elsewhere = rows_elsewhere});
+    network.set_fetch_rows([](std::span<const std::uint64_t> /*keys*/, std::span<float> values) {
+      std::ranges::fill(values, 0.5F);
+    });
+    network.set_objective(MeanSquaredError{}, {});
+    Sums sums;
+    network.train_step(examples.batch(), 0, sums);
+    const auto gradients = network.row_gradients();
+    return std::pair(sums.mean_loss(), std::vector(gradients.begin(), gradients.end()));
+  };
+  SeparateMemory separate;
+  const auto cpu = cpu_device();
+  EXPECT_EQ(run(separate, true), run(*cpu, true));
+  EXPECT_EQ(run(separate, true).second.size(), 8U);
+  EXPECT_EQ(run(separate, false).first, run(*cpu, true).first);
 }
 
 }  // namespace

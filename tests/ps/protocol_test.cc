@@ -43,6 +43,21 @@ TEST(Protocol, FirstValuesReachEveryWorker) {
   EXPECT_EQ(cluster.worker(2).values, first);
 }
 
+TEST(Protocol, APushBeforeTheFirstValuesWaitsForThem) {
+  for (const Consistency consistency : {Consistency(Synchronous{}), Consistency(Asynchronous{})}) {
+    SimCluster cluster({.workers = 2, .servers = 2, .consistency = consistency});
+    for (int rank = 0; rank < 2; ++rank) cluster.wait(cluster.declare(rank));
+    std::ranges::fill(cluster.worker(1).gradients, 2.0F);
+    const PushTicket early = cluster.push(1);
+    cluster.world().run_for(seconds(3));
+    EXPECT_FALSE(early.done.done());
+    cluster.wait(cluster.assign(std::vector<float>(cluster.count(), 1.0F)));
+    cluster.wait(cluster.push(0, 0));
+    cluster.wait(early);
+    EXPECT_EQ(cluster.server_values(), std::vector<float>(cluster.count(), -1.0F));
+  }
+}
+
 TEST(Protocol, ASynchronousStepIsTheMeanWeightedByExamples) {
   SimCluster cluster({.workers = 2, .servers = 3});
   cluster.start(std::vector<float>(cluster.count(), 0.0F));

@@ -33,7 +33,7 @@ TEST(Shard, SnapshotsLieInMemoryOfItsAllocator) {
     ++made;
     return tensor::Arena(count);
   };
-  Shard shard(kSlice, Adam{}, allocate);
+  Shard shard(kSlice, compute::UpdatePlan(Adam{}), allocate);
   EXPECT_EQ(made, 1) << "slots and sums are nobody else's";
   const Snapshot held = shard.snapshot();
   shard.accumulate(kSlice, std::vector<float>(8, 1.0F), 1.0F, true);

@@ -30,7 +30,8 @@ SimCluster::SimCluster(SimClusterOptions options)
              .workers = options_.workers,
              .servers = options_.servers,
              .chunk_elements = options_.chunk_elements,
-             .rules = options_.rules},
+             .rules = options_.rules,
+             .row_tables = options_.row_tables},
       logger_([](LogLevel, std::string_view) {}),
       world_(options_.seed, options_.faults, logger_) {
   std::vector<ServerAddress> addresses;
@@ -114,6 +115,16 @@ base::Completion<std::uint64_t> SimCluster::pull(int rank) {
   });
 }
 
+base::Completion<std::uint64_t> SimCluster::pull_rows(int rank, std::uint32_t table,
+                                                      const std::vector<std::uint64_t>& keys,
+                                                      std::vector<float>& values) {
+  const auto index = std::make_shared<RowIndex>(index_rows(keys));
+  values.assign(keys.size() * static_cast<std::size_t>(table_.row_tables[table].width), -77.0F);
+  return on_io(rank, [&](Client& client) {
+    return client.pull_rows({{table, index, values.data()}});
+  });
+}
+
 void SimCluster::wait(const PushTicket& ticket, base::Duration limit) {
   wait_for([&] { return ticket.done.done() && ticket.released.done(); }, limit);
 }
@@ -129,6 +140,17 @@ std::vector<float> SimCluster::server_values() const {
     const Shard* shard = host.server->shard();
     const auto part = shard->snapshot().values->span();
     std::ranges::copy(part, values.begin() + static_cast<std::ptrdiff_t>(shard->slice().begin));
+  }
+  return values;
+}
+
+std::vector<float> SimCluster::server_rows(std::uint32_t table) const {
+  std::vector<float> values;
+  for (const Host& host : hosts_) {
+    const RowShard& shard = host.server->row_shards()[table];
+    const std::size_t end = values.size();
+    values.resize(end + shard.slice().count * shard.width());
+    shard.read(shard.slice(), std::span(values).subspan(end));
   }
   return values;
 }

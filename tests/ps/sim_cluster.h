@@ -21,6 +21,7 @@ struct SimClusterOptions {
   std::vector<Variable> variables = {{.name = "w", .shape = {1000}}};
   std::size_t chunk_elements = 128;
   UpdateRules rules = {};
+  std::vector<RowTable> row_tables = {};
   ClientOptions client;
   ServerOptions server;
 };
@@ -61,6 +62,10 @@ class SimCluster {
   /// From the worker's `gradients`; with `fused`, values come back into its `values`.
   PushTicket push(int rank, std::uint64_t weight = 1, bool fused = false);
   base::Completion<std::uint64_t> pull(int rank);
+  /// The values of `keys` into memory that must live until it is done.
+  base::Completion<std::uint64_t> pull_rows(int rank, std::uint32_t table,
+                                            const std::vector<std::uint64_t>& keys,
+                                            std::vector<float>& values);
 
   /// Calls a client as its owner would, through the endpoint, so that its timers start.
   template <typename Call>
@@ -80,6 +85,8 @@ class SimCluster {
 
   /// The table as the servers hold it now.
   std::vector<float> server_values() const;
+  /// A whole row table, all the same.
+  std::vector<float> server_rows(std::uint32_t table) const;
 
  private:
   std::string server_address(int index) const;

@@ -13,7 +13,13 @@ Table example() {
           .optimizer = Adam{.learning_rate = 0.01F},
           .consistency = Asynchronous{},
           .workers = 3,
-          .servers = 2};
+          .servers = 2,
+          .row_tables = {{.name = "users",
+                          .rows = 1000,
+                          .width = 4,
+                          .initializer = RandomNormal{.mean = 1.0F, .stddev = 0.5F, .seed = 9},
+                          .updates = RowUpdates::kDense,
+                          .seed = 3}}};
 }
 
 TEST(Table, SurvivesTheWire) {
@@ -62,12 +68,37 @@ TEST(Table, EveryOptimizerAndScheduleSurvivesTheWire) {
 
 TEST(Table, UpdateRulesSurviveTheWire) {
   Table table = example();
+  table.row_tables.clear();  // no norm sees their gradients
   table.rules = {.clipping = {.global_norm = 2.0F},
                  .groups = {{.variables = {"*/bias"}, .learning_rate_factor = 0.5F},
                             {.variables = {"dense/k*"}, .weight_decay = false}}};
   const auto parsed = from_proto(to_proto(table));
   ASSERT_TRUE(parsed.ok()) << parsed.error().what();
   EXPECT_EQ(parsed.value().rules, table.rules);
+}
+
+TEST(Table, RowTablesSurviveTheWireWithEveryInitializer) {
+  const Initializer initializers[] = {Zeros{},
+                                      Ones{},
+                                      Constant{2.0F},
+                                      RandomUniform{.minval = 0.0F, .seed = 7},
+                                      RandomNormal{},
+                                      TruncatedNormal{.stddev = 2.0F},
+                                      GlorotUniform{.seed = 1},
+                                      GlorotNormal{},
+                                      HeUniform{},
+                                      HeNormal{},
+                                      LecunUniform{},
+                                      LecunNormal{.seed = 0}};
+  for (const Initializer& initializer : initializers) {
+    Table table = example();
+    table.row_tables[0].initializer = initializer;
+    auto parsed = from_proto(to_proto(table));
+    ASSERT_TRUE(parsed.ok()) << parsed.error().what();
+    EXPECT_EQ(parsed.value().row_tables[0].initializer, initializer);
+    EXPECT_EQ(parsed.value().row_tables[0].updates, RowUpdates::kDense);
+    EXPECT_EQ(parsed.value().row_tables[0].seed, 3U);
+  }
 }
 
 struct Change {
@@ -94,6 +125,11 @@ TEST(Table, TheFirstDifferenceIsNamed) {
          t.set_backup_workers(1);
        }},
       {"1 variables, not 2", [](pb::Table& t) { t.mutable_variables()->RemoveLast(); }},
+      {"row table 0 is \"items\" (1000, 4), dense updates, not \"users\" (1000, 4), dense",
+       [](pb::Table& t) { t.mutable_row_tables(0)->set_name("items"); }},
+      {"another initializer or seed",
+       [](pb::Table& t) { t.mutable_row_tables(0)->mutable_initializer()->set_seed(8); }},
+      {"0 row tables, not 1", [](pb::Table& t) { t.clear_row_tables(); }},
       {"optimizer", [](pb::Table& t) { t.mutable_optimizer()->mutable_sgd(); }},
       {"update rules {*/bias: frozen}, not none",
        [](pb::Table& t) {
@@ -121,7 +157,29 @@ TEST(Table, TheFirstDifferenceIsNamed) {
 
 TEST(Table, WhatCannotBeServedIsRefusedWithAReason) {
   const Change changes[] = {
-      {"no variable", [](pb::Table& t) { t.clear_variables(); }},
+      {"no variable",
+       [](pb::Table& t) {
+         t.clear_variables();
+         t.clear_row_tables();
+       }},
+      {"row table 0 is named \"dense/bias\"",
+       [](pb::Table& t) { t.mutable_row_tables(0)->set_name("dense/bias"); }},
+      {"row table 0 is named \"\"", [](pb::Table& t) { t.mutable_row_tables(0)->clear_name(); }},
+      {"it has 0 rows of 4 elements", [](pb::Table& t) { t.mutable_row_tables(0)->set_rows(0); }},
+      {"a row table with a size of 18446744073709551615",
+       [](pb::Table& t) { t.mutable_row_tables(0)->set_rows(~std::uint64_t{0}); }},
+      {"more than memory can address",
+       [](pb::Table& t) { t.mutable_row_tables(0)->set_rows(std::uint64_t{1} << 62); }},
+      {"does not fit into a chunk",
+       [](pb::Table& t) { t.mutable_row_tables(0)->set_width(std::uint64_t{1} << 20); }},
+      {"initializer of a row table is unknown",
+       [](pb::Table& t) { t.mutable_row_tables(0)->mutable_initializer()->set_kind(99); }},
+      {"RandomNormal::stddev is -1",
+       [](pb::Table& t) { t.mutable_row_tables(0)->mutable_initializer()->set_second(-1); }},
+      {"row updates are unknown",
+       [](pb::Table& t) {
+         t.mutable_row_tables(0)->set_updates(pb::RowTable::UPDATES_UNSPECIFIED);
+       }},
       {"empty name", [](pb::Table& t) { t.mutable_variables(0)->clear_name(); }},
       {"two variables are named",
        [](pb::Table& t) { t.mutable_variables(0)->set_name("dense/bias"); }},

@@ -1,4 +1,4 @@
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 
 #include <gtest/gtest.h>
 
@@ -11,12 +11,12 @@
 #include "support/seed.h"
 #include "tensor/layout.h"
 
-namespace dtrain::inline v0::model {
+namespace dtrain::inline v0::tensor {
 namespace {
 
 std::vector<float> values_of(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
                              std::string_view name = "dense/kernel") {
-  std::vector<float> values(tensor::element_count(shape), -77.0F);
+  std::vector<float> values(element_count(shape), -77.0F);
   initialize(initializer, shape, seed, name, values);
   return values;
 }
@@ -128,5 +128,25 @@ TEST(Initializer, RefusesWhatCannotBeDrawn) {
   for (const DistributionCase& c : kCases) EXPECT_EQ(message(c.initializer), "valid");
 }
 
+TEST(Initialize, APartIsThatPartOfTheWhole) {
+  const Shape shape{13, 7};
+  for (const Initializer& initializer :
+       {Initializer(Zeros{}), Initializer(Constant{3.0F}), Initializer(RandomUniform{}),
+        Initializer(RandomNormal{}), Initializer(TruncatedNormal{}), Initializer(GlorotUniform{}),
+        Initializer(HeNormal{})}) {
+    std::vector<float> whole(13 * 7);
+    initialize(initializer, shape, 5, "v", whole);
+    for (std::size_t first = 0; first < whole.size(); first += 11) {
+      for (const std::size_t count :
+           {std::size_t{1}, std::min<std::size_t>(11, whole.size() - first)}) {
+        std::vector<float> part(count);
+        initialize_part(initializer, shape, 5, "v", first, part);
+        EXPECT_TRUE(std::equal(part.begin(), part.end(),
+                               whole.begin() + static_cast<std::ptrdiff_t>(first)));
+      }
+    }
+  }
+}
+
 }  // namespace
-}  // namespace dtrain::inline v0::model
+}  // namespace dtrain::inline v0::tensor

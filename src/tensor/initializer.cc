@@ -1,4 +1,4 @@
-#include "model/initializer.h"
+#include "tensor/initializer.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "base/strings.h"
 #include "dtrain/error.h"
 
-namespace dtrain::inline v0::model {
+namespace dtrain::inline v0::tensor {
 namespace {
 
 // The standard deviation of a standard normal distribution that is cut at two of them; Keras
@@ -44,15 +44,16 @@ Fans fans_of(const Shape& shape) {
           field * static_cast<double>(shape.back())};
 }
 
-void fill_uniform(const Source& source, float low, float high, std::span<float> values) {
+void fill_uniform(const Source& source, float low, float high, std::uint64_t first,
+                  std::span<float> values) {
   const float below_high = std::nextafter(high, low);
-  for (std::size_t first = 0; first < values.size(); first += 4) {
-    const auto words = source.block(first / 4, 0);
-    for (std::size_t i = first; i < std::min(first + 4, values.size()); ++i) {
-      const float unit = static_cast<float>(words[i - first] >> 8) * (1.0F / 16777216.0F);
-      // Rounding may reach the bound, which is not in the interval.
-      values[i] = std::min(low + unit * (high - low), below_high);
-    }
+  std::array<std::uint32_t, 4> words{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint64_t index = first + i;
+    if (i == 0 || index % 4 == 0) words = source.block(index / 4, 0);
+    const float unit = static_cast<float>(words[index % 4] >> 8) * (1.0F / 16777216.0F);
+    // Rounding may reach the bound, which is not in the interval.
+    values[i] = std::min(low + unit * (high - low), below_high);
   }
 }
 
@@ -66,9 +67,10 @@ std::array<double, 2> normal_pair(const Source& source, std::uint64_t index,
   return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
-void fill_normal(const Source& source, double mean, double stddev, std::span<float> values) {
+void fill_normal(const Source& source, double mean, double stddev, std::uint64_t first,
+                 std::span<float> values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(mean + stddev * normal_pair(source, i, 0)[0]);
+    values[i] = static_cast<float>(mean + stddev * normal_pair(source, first + i, 0)[0]);
   }
 }
 
@@ -80,17 +82,19 @@ double truncated_normal(const Source& source, std::uint64_t index) {
   }
 }
 
-void fill_truncated(const Source& source, double mean, double stddev, std::span<float> values) {
+void fill_truncated(const Source& source, double mean, double stddev, std::uint64_t first,
+                    std::span<float> values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(mean + stddev * truncated_normal(source, i));
+    values[i] = static_cast<float>(mean + stddev * truncated_normal(source, first + i));
   }
 }
 
-/// Fills one variable by the kind of its initializer.
+/// Fills a run of one variable by the kind of its initializer.
 struct Fill {
   std::uint64_t seed;
   std::string_view name;
   Fans fans;
+  std::uint64_t first;
   std::span<float> values;
 
   Source source(const std::optional<std::uint64_t>& own) const {
@@ -98,10 +102,10 @@ struct Fill {
   }
   void uniform(const std::optional<std::uint64_t>& own, double variance) const {
     const auto limit = static_cast<float>(std::sqrt(3.0 * variance));
-    fill_uniform(source(own), -limit, limit, values);
+    fill_uniform(source(own), -limit, limit, first, values);
   }
   void normal(const std::optional<std::uint64_t>& own, double variance) const {
-    fill_truncated(source(own), 0.0, std::sqrt(variance) / kTruncatedStddev, values);
+    fill_truncated(source(own), 0.0, std::sqrt(variance) / kTruncatedStddev, first, values);
   }
 
   void operator()(const Zeros& /*kind*/) const { std::fill(values.begin(), values.end(), 0.0F); }
@@ -110,13 +114,13 @@ struct Fill {
     std::fill(values.begin(), values.end(), kind.value);
   }
   void operator()(const RandomUniform& kind) const {
-    fill_uniform(source(kind.seed), kind.minval, kind.maxval, values);
+    fill_uniform(source(kind.seed), kind.minval, kind.maxval, first, values);
   }
   void operator()(const RandomNormal& kind) const {
-    fill_normal(source(kind.seed), kind.mean, kind.stddev, values);
+    fill_normal(source(kind.seed), kind.mean, kind.stddev, first, values);
   }
   void operator()(const TruncatedNormal& kind) const {
-    fill_truncated(source(kind.seed), kind.mean, kind.stddev, values);
+    fill_truncated(source(kind.seed), kind.mean, kind.stddev, first, values);
   }
   void operator()(const GlorotUniform& kind) const {
     uniform(kind.seed, 2.0 / (fans.in + fans.out));
@@ -170,7 +174,12 @@ void validate(const Initializer& initializer, std::string_view where) {
 
 void initialize(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
                 std::string_view name, std::span<float> values) {
-  std::visit(Fill{seed, name, fans_of(shape), values}, initializer);
+  initialize_part(initializer, shape, seed, name, 0, values);
 }
 
-}  // namespace dtrain::inline v0::model
+void initialize_part(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
+                     std::string_view name, std::uint64_t first, std::span<float> values) {
+  std::visit(Fill{seed, name, fans_of(shape), first, values}, initializer);
+}
+
+}  // namespace dtrain::inline v0::tensor

@@ -7,7 +7,7 @@
 #include "dtrain/initializers.h"
 #include "dtrain/variable.h"
 
-namespace dtrain::inline v0::model {
+namespace dtrain::inline v0::tensor {
 
 /// A number that identifies a name among the random streams of one seed (FNV-1a, 64 bits).
 std::uint64_t stream_of(std::string_view name);
@@ -21,4 +21,8 @@ void validate(const Initializer& initializer, std::string_view where);
 void initialize(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
                 std::string_view name, std::span<float> values);
 
-}  // namespace dtrain::inline v0::model
+/// The same, of a run of the variable: `values` become its elements from `first` on.
+void initialize_part(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
+                     std::string_view name, std::uint64_t first, std::span<float> values);
+
+}  // namespace dtrain::inline v0::tensor
