@@ -152,6 +152,9 @@ class Client final : public transport::Handler {
   /// The same for rows; tables ascend. Up to kRowPullBytesMax of a server's rows are of one
   /// version; more are asked for in turn.
   base::Completion<std::uint64_t> pull_rows(std::vector<RowTarget> targets);
+  /// The same of the state kept by freeze(), during which rows are not updated; parts as in
+  /// pull_frozen.
+  base::Completion<std::uint64_t> pull_frozen_rows(std::vector<RowTarget> targets, int part);
 
   /// Rank 0 only: lets every server keep a copy of its state as it is after this client's pushes
   /// (each of one version), or drop it. A second copy takes the first one's place.
@@ -176,6 +179,8 @@ class Client final : public transport::Handler {
   // client_rows.cc: what rows add.
   void add_rows(ServerLink::Push& push, const ServerLink& server) const;
   transport::Frame row_frame(const ServerLink::Push& push, std::uint64_t index) const;
+  base::Completion<std::uint64_t> start_row_pull(std::vector<RowTarget> targets,
+                                                 std::uint32_t frozen);
   std::deque<ServerLink::Pull> plan_row_pulls(const std::shared_ptr<Operation>& operation,
                                               const ServerLink& server);
   static void add_keys(const ServerLink::Pull& pull, pb::Pull& message,

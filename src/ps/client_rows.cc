@@ -88,6 +88,15 @@ std::deque<ServerLink::Pull> Client::plan_row_pulls(const std::shared_ptr<Operat
 }
 
 base::Completion<std::uint64_t> Client::pull_rows(std::vector<RowTarget> targets) {
+  return start_row_pull(std::move(targets), 0);
+}
+
+base::Completion<std::uint64_t> Client::pull_frozen_rows(std::vector<RowTarget> targets, int part) {
+  return start_row_pull(std::move(targets), static_cast<std::uint32_t>(part) + 1);
+}
+
+base::Completion<std::uint64_t> Client::start_row_pull(std::vector<RowTarget> targets,
+                                                       std::uint32_t frozen) {
   auto operation = std::make_shared<Operation>();
   for (const ServerLink& server : servers_) {
     if (const base::Status status = admit(server)) {
@@ -101,6 +110,7 @@ base::Completion<std::uint64_t> Client::pull_rows(std::vector<RowTarget> targets
   std::vector<std::deque<ServerLink::Pull>> pulls;
   for (const ServerLink& server : servers_) {
     pulls.push_back(plan_row_pulls(operation, server));
+    for (ServerLink::Pull& pull : pulls.back()) pull.frozen = frozen;
     operation->parts_left += static_cast<int>(pulls.back().size());
   }
   if (operation->parts_left == 0) {

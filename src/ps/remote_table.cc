@@ -115,6 +115,14 @@ base::Completion<std::uint64_t> RemoteTable::pull_rows(std::vector<RowTarget> ta
   return done;
 }
 
+base::Completion<std::uint64_t> RemoteTable::pull_frozen_rows(std::vector<RowTarget> targets,
+                                                              int part) {
+  (void)table();
+  base::Completion<std::uint64_t> done;
+  cluster_.run_on_io([&] { done = client_->pull_frozen_rows(std::move(targets), part); });
+  return done;
+}
+
 std::uint64_t RemoteTable::wait(const PushTicket& ticket) {
   ticket.done.wait_until(base::kForever);
   ticket.released.wait_until(base::kForever);

@@ -31,6 +31,7 @@ class RemoteTable {
   base::Completion<std::uint64_t> pull_frozen(std::vector<Target> targets, int part);
   /// Tables may come in any order, each once; their values are borrowed until it is done.
   base::Completion<std::uint64_t> pull_rows(std::vector<RowTarget> targets);
+  base::Completion<std::uint64_t> pull_frozen_rows(std::vector<RowTarget> targets, int part);
   /// Waits for both completions and returns the version or throws the error.
   static std::uint64_t wait(const PushTicket& ticket);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <limits>
 #include <new>
 #include <utility>
@@ -79,9 +80,23 @@ void RowShard::read(Range rows, std::span<float> values) const {
 
 void RowShard::write(Range rows, std::span<const float> values) {
   assert(values.size() == rows.count * width_);
-  for (std::uint64_t row = rows.begin; row < rows.end(); ++row) touch(row);
-  const auto out = values_.as<float>().subspan(offset(rows.begin), values.size());
-  std::ranges::copy(values, out.begin());
+  for (std::uint64_t row = rows.begin; row < rows.end(); ++row) {
+    const auto part = values.subspan((row - rows.begin) * width_, width_);
+    if (holds_already(row, -1, part)) continue;
+    touch(row);
+    std::ranges::copy(part, values_.as<float>().subspan(offset(row), width_).begin());
+  }
+}
+
+bool RowShard::holds_already(std::uint64_t row, int slot, std::span<const float> values) const {
+  if (written(row)) return false;
+  std::vector<float> held(width_);
+  if (slot < 0) {
+    read({row, 1}, held);
+  } else {
+    read_slot(slot, {row, 1}, held);
+  }
+  return std::memcmp(held.data(), values.data(), values.size_bytes()) == 0;
 }
 
 void RowShard::read_slot(int slot, Range rows, std::span<float> values) const {
@@ -98,9 +113,14 @@ void RowShard::read_slot(int slot, Range rows, std::span<float> values) const {
 }
 
 void RowShard::write_slot(int slot, Range rows, std::span<const float> values) {
-  for (std::uint64_t row = rows.begin; row < rows.end(); ++row) touch(row);
+  assert(values.size() == rows.count * width_);
   auto& memory = slots_[static_cast<std::size_t>(slot)];
-  std::ranges::copy(values, memory.as<float>().subspan(offset(rows.begin), values.size()).begin());
+  for (std::uint64_t row = rows.begin; row < rows.end(); ++row) {
+    const auto part = values.subspan((row - rows.begin) * width_, width_);
+    if (holds_already(row, slot, part)) continue;
+    touch(row);
+    std::ranges::copy(part, memory.as<float>().subspan(offset(row), width_).begin());
+  }
 }
 
 void RowShard::accumulate(std::uint64_t row, std::span<const float> gradient, float weight) {

@@ -42,7 +42,7 @@ class RowShard {
   /// Rows that the sum has gradients for.
   std::size_t rows_in_sum() const { return sum_rows_.size(); }
 
-  /// The values of consecutive rows.
+  /// The values of consecutive rows. Writing what a row holds already takes no memory for it.
   void read(Range rows, std::span<float> values) const;
   void write(Range rows, std::span<const float> values);
 
@@ -57,6 +57,8 @@ class RowShard {
  private:
   std::size_t offset(std::uint64_t row) const { return (row - slice_.begin) * width_; }
   void draw(Range rows, std::span<float> values) const;
+  /// The row has not been written, and would hold this anyway. Slot -1 stands for the values.
+  bool holds_already(std::uint64_t row, int slot, std::span<const float> values) const;
   /// Gives the row its first values, unless it has been written.
   void touch(std::uint64_t row);
   void apply(Range rows, std::span<const float> gradients, std::int64_t step, float scale);

@@ -46,7 +46,11 @@ void Server::apply_assignments() {
 
 void Server::apply_assignment(Session& session) {
   while (!session.stash.empty()) {
-    shard_->assign(session.chunks[session.applied], next_elements(session), session.slot);
+    if (session.applied < session.chunks.size()) {
+      shard_->assign(session.chunks[session.applied], next_elements(session), session.slot);
+    } else {
+      assign_row_chunk(session, session.stash.front());
+    }
     session.stash.pop_front();
     ++session.applied;
   }
@@ -114,7 +118,7 @@ void Server::finish_step() {
 }
 
 void Server::advance_asynchronous() {
-  while (!turns_.empty()) {
+  while (!turns_.empty() && !held()) {
     Session* session = session_of(turns_.front());
     if (!session || !session->active()) {
       turns_.pop_front();

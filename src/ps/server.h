@@ -146,6 +146,8 @@ class Server final : public transport::Handler {
   base::Status check_restored(const pb::Begin& begin) const;
   base::Status check_frozen(std::uint32_t part) const;
   void apply_freeze(Session& session);
+  /// Updates wait until a checkpoint has been read: rows are not copied for it.
+  bool held() const { return frozen_ && !row_shards_.empty(); }
 
   // server_norms.cc: norms of gradients over all servers.
   /// Whether the step's sum may be applied; asks for the norms that it is clipped by.
@@ -160,6 +162,7 @@ class Server final : public transport::Handler {
   base::Status check_same_rows(const pb::Begin& begin, int rank, const RowChunks& rows) const;
   base::Status check_row_chunk(const Session& session, const transport::Frame& frame) const;
   void sum_row_chunk(const Session& session, const transport::Frame& frame, float weight);
+  void assign_row_chunk(const Session& session, const transport::Frame& frame);
   void apply_row_sums(const std::vector<RowPart>& parts, double weight_total);
   base::Status open_row_pull(const pb::Pull& pull, std::vector<transport::Frame> payload,
                              Session::ParkedPull& parked) const;

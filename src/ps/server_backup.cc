@@ -11,7 +11,7 @@ namespace dtrain::inline v0::ps {
 
 void Server::advance_with_backup() {
   const std::size_t needed = by_rank_.size() - static_cast<std::size_t>(table_->backup_workers());
-  for (;;) {
+  while (!held()) {
     drop_late_contributions();
     Session* session = contributor_in_turn();
     if (session && !sum_contribution(*session)) return;  // more of it is on the way

@@ -42,8 +42,8 @@ void Server::make_row_shards(const Table& table) {
 base::Status Server::check_same_rows(const pb::Begin& begin, int rank,
                                      const RowChunks& rows) const {
   if (begin.kind() != pb::Begin::PUSH) {
-    if (rows.parts().empty()) return {};
-    return protocol_error("rows in an operation that is no push");
+    if (rows.parts().empty() || begin.kind() == pb::Begin::ASSIGN) return {};
+    return protocol_error("rows in an operation without values");
   }
   if (!table_->synchronous() || begin.weight() == 0) return {};
   for (const Session* other : by_rank_) {
@@ -82,6 +82,23 @@ void Server::sum_row_chunk(const Session& session, const transport::Frame& frame
     // A sender on this host could have changed it since it was checked.
     if (!row_shards_[chunk.table].holds(key)) continue;
     row_shards_[chunk.table].accumulate(key, {gradients + i * chunk.width, chunk.width}, weight);
+  }
+}
+
+void Server::assign_row_chunk(const Session& session, const transport::Frame& frame) {
+  const RowChunks::Chunk chunk = session.rows.at(session.applied - session.chunks.size());
+  RowShard& shard = row_shards_[chunk.table];
+  const auto* values =
+      reinterpret_cast<const float*>(frame.bytes.data() + chunk.count * sizeof(std::uint64_t));
+  for (std::size_t i = 0; i < chunk.count; ++i) {
+    const std::uint64_t key = key_at(frame, i);
+    if (!shard.holds(key)) continue;  // see sum_row_chunk
+    const std::span row(values + i * chunk.width, chunk.width);
+    if (session.slot == 0) {
+      shard.write({key, 1}, row);
+    } else {
+      shard.write_slot(session.slot - 1, {key, 1}, row);
+    }
   }
 }
 
@@ -131,7 +148,12 @@ void Server::serve_rows(Session& session, const Session::ParkedPull& pull) {
     const RowShard& shard = row_shards_[part.table];
     for (std::size_t i = 0; i < part.count; ++i) {
       const std::uint64_t key = key_at(pull.keys[p], i);  // checked, but see sum_row_chunk
-      if (shard.holds(key)) shard.read({key, 1}, rest.first(shard.width()));
+      const auto out = rest.first(shard.width());
+      if (shard.holds(key) && pull.frozen > 1) {
+        shard.read_slot(static_cast<int>(pull.frozen) - 2, {key, 1}, out);
+      } else if (shard.holds(key)) {
+        shard.read({key, 1}, out);
+      }
       rest = rest.subspan(shard.width());
     }
   }

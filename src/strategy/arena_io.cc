@@ -74,16 +74,21 @@ void save_arenas(checkpoint::Writer& writer, const tensor::Layout& layout,
 }
 
 void check_arenas(const checkpoint::Reader& reader, const tensor::Layout& layout,
-                  const Optimizer& optimizer, const observe::Logger& logger) {
+                  const RowTable* rows, const Optimizer& optimizer, const observe::Logger& logger) {
   check_optimizer(reader, optimizer, logger);
-  std::set<std::string> expected;
+  std::vector<std::pair<std::string, Shape>> variables;
   for (const tensor::LayoutEntry& entry : layout.entries()) {
+    variables.emplace_back(entry.name, entry.shape);
+  }
+  if (rows) variables.emplace_back(rows->name, Shape{rows->rows, rows->width});
+  std::set<std::string> expected;
+  for (const auto& [variable, shape] : variables) {
     for (int part = 0; part <= compute::slot_count(optimizer); ++part) {
-      const std::string name = part_name(entry.name, optimizer, part);
+      const std::string name = part_name(variable, optimizer, part);
       const checkpoint::TensorInfo* info = reader.find(name);
-      const std::string ours = tensor::to_string(entry.shape);
+      const std::string ours = tensor::to_string(shape);
       if (!info) refuse(reader, base::str_cat("it has no \"", name, "\" ", ours));
-      if (info->dtype != checkpoint::DType::kFloat32 || info->shape != entry.shape) {
+      if (info->dtype != checkpoint::DType::kFloat32 || info->shape != shape) {
         refuse(reader,
                base::str_cat("its \"", name, "\" is ", checkpoint::dtype_name(info->dtype), " ",
                              tensor::to_string(info->shape), ", the model's float32 ", ours));
@@ -114,6 +119,51 @@ std::uint64_t restore_arenas(const checkpoint::Reader& reader, const tensor::Lay
   const std::int64_t step = checkpoint::read_integer(reader, kOptimizerStep);
   if (step < 0) refuse(reader, base::str_cat("its \"", kOptimizerStep, "\" is ", step));
   return static_cast<std::uint64_t>(step);
+}
+
+namespace {
+
+/// Calls `move(part, first row, rows)` for pieces that cover the table and its slots.
+void for_each_piece(const RowTable& table, const Optimizer& optimizer,
+                    const std::function<void(int, std::uint64_t, std::size_t)>& move) {
+  const auto rows = static_cast<std::uint64_t>(table.rows);
+  const auto piece =
+      std::max<std::uint64_t>(kPieceElements / static_cast<std::uint64_t>(table.width), 1);
+  for (int part = 0; part <= compute::slot_count(optimizer); ++part) {
+    for (std::uint64_t first = 0; first < rows; first += piece) {
+      move(part, first, static_cast<std::size_t>(std::min(piece, rows - first)));
+    }
+  }
+}
+
+}  // namespace
+
+void save_rows(checkpoint::Writer& writer, const RowTable& table, const Optimizer& optimizer,
+               const ReadRows& read) {
+  std::vector<float> buffer;
+  for_each_piece(table, optimizer, [&](int part, std::uint64_t first, std::size_t rows) {
+    if (first == 0) {
+      const checkpoint::TensorInfo info{part_name(table.name, optimizer, part),
+                                        checkpoint::DType::kFloat32,
+                                        {table.rows, table.width}};
+      writer.add(info, checkpoint::whole(info));
+    }
+    buffer.resize(rows * static_cast<std::size_t>(table.width));
+    read(part, first, buffer);
+    writer.append(std::as_bytes(std::span(std::as_const(buffer))));
+  });
+}
+
+void restore_rows(const checkpoint::Reader& reader, const RowTable& table,
+                  const Optimizer& optimizer, const WriteRows& write) {
+  std::vector<float> buffer;
+  for_each_piece(table, optimizer, [&](int part, std::uint64_t first, std::size_t rows) {
+    const auto width = static_cast<std::size_t>(table.width);
+    buffer.resize(rows * width);
+    reader.read(part_name(table.name, optimizer, part), first * width,
+                std::as_writable_bytes(std::span(buffer)));
+    write(part, first, buffer);
+  });
 }
 
 }  // namespace dtrain::inline v0::strategy

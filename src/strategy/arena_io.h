@@ -8,6 +8,7 @@
 
 #include "checkpoint/tensor_io.h"
 #include "dtrain/optimizer.h"
+#include "dtrain/row_table.h"
 #include "observe/log.h"
 #include "tensor/layout.h"
 
@@ -33,12 +34,26 @@ void save_arenas(checkpoint::Writer& writer, const tensor::Layout& layout,
                  const Optimizer& optimizer, std::uint64_t step, const ReadPart& read);
 
 /// Throws failed_precondition that names the first tensor or option in which the checkpoint is of
-/// another model or another optimizer. Warns of the same optimizer with other settings.
+/// another model or another optimizer. Warns of the same optimizer with other settings. `rows`: a
+/// table beside the layout, or null.
 void check_arenas(const checkpoint::Reader& reader, const tensor::Layout& layout,
-                  const Optimizer& optimizer, const observe::Logger& logger);
+                  const RowTable* rows, const Optimizer& optimizer, const observe::Logger& logger);
 
 /// The way back, after check_arenas. Returns the optimizer's step.
 std::uint64_t restore_arenas(const checkpoint::Reader& reader, const tensor::Layout& layout,
                              const Optimizer& optimizer, const WritePart& write);
+
+/// Fills `values` with consecutive rows of the values (part 0) or of a slot, from `first` on.
+using ReadRows = std::function<void(int part, std::uint64_t first, std::span<float> values)>;
+/// The way back; the memory is borrowed until it returns.
+using WriteRows = std::function<void(int part, std::uint64_t first, std::span<const float> values)>;
+
+/// A table of rows with its slots, as tensors like those of variables: a model that holds the table
+/// as a variable takes the same checkpoint.
+void save_rows(checkpoint::Writer& writer, const RowTable& table, const Optimizer& optimizer,
+               const ReadRows& read);
+/// After check_arenas.
+void restore_rows(const checkpoint::Reader& reader, const RowTable& table,
+                  const Optimizer& optimizer, const WriteRows& write);
 
 }  // namespace dtrain::inline v0::strategy

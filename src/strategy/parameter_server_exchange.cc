@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -170,6 +171,13 @@ class ParameterServerExchange final : public Exchange {
                   [&](int part, std::size_t begin, std::size_t count) {
                     return state.read(part, begin, count);
                   });
+      if (const auto& rows = network_.row_table()) {
+        save_rows(
+            writer, *rows, optimizer_, [&](int part, std::uint64_t first, std::span<float> values) {
+              table_.pull_frozen_rows({{0, consecutive(first, values.size()), values.data()}}, part)
+                  .get();
+            });
+      }
     } catch (const Error&) {
       // The servers drop their copies; that this fails as well is not what matters now.
       try {
@@ -182,7 +190,18 @@ class ParameterServerExchange final : public Exchange {
   }
 
   void restore(const checkpoint::Reader& reader) override {
-    check_arenas(reader, network_.layout(), optimizer_, logger());
+    const auto& rows = network_.row_table();
+    check_arenas(reader, network_.layout(), rows ? &*rows : nullptr, optimizer_, logger());
+    if (rows) {
+      restore_rows(reader, *rows, optimizer_,
+                   [&](int part, std::uint64_t first, std::span<const float> values) {
+                     auto batch = std::make_shared<ps::RowBatch>();
+                     batch->keys = consecutive(first, values.size())->keys;
+                     batch->gradients.assign(values.begin(), values.end());
+                     ps::RemoteTable::wait(
+                         table_.push({.assign = true, .slot = part, .rows = {std::move(batch)}}));
+                   });
+    }
     const std::uint64_t step = restore_arenas(
         reader, network_.layout(), optimizer_,
         [&](int part, std::size_t begin, std::span<const float> values) {
@@ -200,6 +219,14 @@ class ParameterServerExchange final : public Exchange {
   void check() const override { cluster_.check(); }
 
  private:
+  /// The rows, from `first` on, that so many elements are.
+  std::shared_ptr<const ps::RowIndex> consecutive(std::uint64_t first, std::size_t elements) const {
+    std::vector<std::uint64_t> keys(elements /
+                                    static_cast<std::size_t>(network_.row_table()->width));
+    std::iota(keys.begin(), keys.end(), first);
+    return std::make_shared<ps::RowIndex>(ps::index_rows(keys));
+  }
+
   /// The gradients of the rows that the last batch read.
   std::vector<std::shared_ptr<const ps::RowBatch>> row_batches(std::uint64_t examples) {
     if (!network_.row_table()) return {};

@@ -418,8 +418,8 @@ TEST(RowsProtocol, WhatIsNoRowOfTheServerIsRefused) {
               begin(request).mutable_rows(0)->set_count(std::uint64_t{1} << 60);
             }).find("of which the server has 5"),
             std::string::npos);
-  EXPECT_EQ(refusal([&](auto& request, auto&) { begin(request).set_kind(pb::Begin::ASSIGN); }),
-            "rows in an operation that is no push.");
+  EXPECT_EQ(refusal([&](auto& request, auto&) { begin(request).set_kind(pb::Begin::FREEZE); }),
+            "rows in an operation without values.");
   const auto pull = [](pb::Request& request, std::uint64_t count) {
     request.mutable_pull()->set_id(1000);
     request.mutable_pull()->add_rows()->set_count(count);
