@@ -40,4 +40,15 @@ struct Operation {
   }
 };
 
+/// The parts that overlap `range`, as a pair of iterators: they ascend.
+template <typename Parts>
+auto overlapping(Parts& parts, Range range) {
+  auto first = std::partition_point(parts.begin(), parts.end(), [&](const auto& part) {
+    return part.range.end() <= range.begin;
+  });
+  auto last = std::partition_point(
+      first, parts.end(), [&](const auto& part) { return part.range.begin < range.end(); });
+  return std::pair(first, last);
+}
+
 }  // namespace dtrain::inline v0::ps
