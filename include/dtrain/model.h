@@ -51,7 +51,8 @@ struct FitOptions {
   bool shuffle = true;
   /// Decides the order of examples; every worker draws the same.
   std::uint64_t seed = 0;
-  /// Ends training after so many updates of this worker, within an epoch too; 0: no limit.
+  /// Ends training after so many updates of this worker, within an epoch too; 0: no limit. Workers
+  /// whose share of the data has fewer batches count as many steps an epoch as the others.
   std::int64_t steps_max = 0;
   /// A folder in which the chief saves checkpoints, and from which fit() goes on by itself: with
   /// the variables, the optimizer's state, the place in the data and the random numbers as they

@@ -6,6 +6,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -56,11 +57,17 @@ bool allocate(int fd, std::size_t bytes) {
     return false;
   }
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return false;
-  int result;
-  do {
-    result = fallocate(fd, 0, 0, static_cast<off_t>(bytes));
-  } while (result != 0 && errno == EINTR);
-  return result == 0 || errno == EOPNOTSUPP || errno == ENOSYS;
+  // In pieces: a signal makes the kernel give back what the call has allocated so far.
+  constexpr std::size_t kPieceBytes = 4 << 20;
+  for (std::size_t at = 0; at < bytes; at += kPieceBytes) {
+    const std::size_t piece = std::min(kPieceBytes, bytes - at);
+    int result;
+    do {
+      result = fallocate(fd, 0, static_cast<off_t>(at), static_cast<off_t>(piece));
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) return errno == EOPNOTSUPP || errno == ENOSYS;
+  }
+  return true;
 }
 
 }  // namespace

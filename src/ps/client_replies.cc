@@ -70,7 +70,7 @@ void Client::on_declared(ServerLink& server, const pb::Declared& declared) {
 }
 
 void Client::part_done(Operation& operation, std::uint64_t version) {
-  const bool pushed = !operation.sources.empty() && !operation.assign;
+  const bool pushed = (!operation.sources.empty() || !operation.rows.empty()) && !operation.assign;
   if (pushed && operation.parts_left == 1) {
     if (table_.backup_workers() > 0) next_step_ = std::max(next_step_, steps_told_);
     steps_.store(std::max(operation.step + 1, next_step_), std::memory_order_relaxed);

@@ -46,7 +46,7 @@ void RemoteTable::declare(Table table) {
   table.workers = static_cast<int>(spec.workers().size());
   table.servers = static_cast<int>(spec.servers().size());
   table.consistency = checked(table.consistency, table.workers);
-  check_clipping(table);
+  check_rules(table);
   cluster_.tolerate_worker_losses(table.synchronous() ? table.backup_workers() : table.workers);
   std::vector<ServerAddress> servers;
   for (const Task task : spec.servers()) {

@@ -129,8 +129,8 @@ void Server::advance_asynchronous() {
       grant(*session, session->chunk_count());
       return;
     }
-    // An update of rows counts on servers that have none of them, too: a step is one everywhere.
-    if (!session->rows.parts().empty() && !shard_->updating()) shard_->begin_update();
+    // An update counts on servers that have nothing of it, too: a step is one everywhere.
+    if (session->weight > 0 && !shard_->updating()) shard_->begin_update();
     if (shard_->updating()) {
       apply_row_sums(session->rows.parts(), 1.0);
       shard_->end_update();
@@ -225,6 +225,7 @@ std::vector<int> Server::ranks_missing(const Session& waiting) const {
     missing.push_back(0);
     return missing;
   }
+  if (held()) return {0};  // it reads a checkpoint
   if (staleness_of(waiting) > table_->staleness_max()) {
     for (std::size_t rank = 0; rank < by_rank_.size(); ++rank) {
       const std::uint64_t pushes = by_rank_[rank] ? by_rank_[rank]->pushes : 0;

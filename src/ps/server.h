@@ -191,6 +191,9 @@ class Server final : public transport::Handler {
   Session* session_of(std::uint64_t incarnation);
 
   // server_backup.cc: synchronous steps that can do without some of the workers.
+  /// Which step a push is for; 0 where steps are not told apart.
+  std::uint64_t step_of(const pb::Begin& begin) const;
+  base::Status check_step(const pb::Begin& begin) const;
   void advance_with_backup();
   Session* contributor_in_turn();
   bool sum_contribution(Session& session);

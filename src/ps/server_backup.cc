@@ -5,9 +5,44 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/strings.h"
 #include "ps/server.h"
 
 namespace dtrain::inline v0::ps {
+
+namespace {
+
+/// Honest workers are a step or two ahead of a server: they had all servers' answers to the step
+/// before.
+constexpr std::uint64_t kStepsAheadMax = 1 << 16;
+
+}  // namespace
+
+std::uint64_t Server::step_of(const pb::Begin& begin) const {
+  return table_->backup_workers() > 0 ? begin.step() : 0;
+}
+
+base::Status Server::check_step(const pb::Begin& begin) const {
+  if (begin.kind() != pb::Begin::PUSH || table_->backup_workers() == 0) return {};
+  if (begin.step() > steps_ + kStepsAheadMax) {
+    return Error(ErrorCode::kProtocol,
+                 base::str_cat("a push for step ", begin.step(), " during step ", steps_));
+  }
+  // Whoever was in the sum may be gone, but the sum is still of its variables.
+  const bool joins = open_step_.weight_total > 0 && begin.weight() > 0 && begin.step() == steps_;
+  if (!joins) return {};
+  const bool same_ranges =
+      std::ranges::equal(begin.ranges(), open_step_.ranges, [](const pb::Range& a, const Range& b) {
+        return a.begin() == b.begin && a.count() == b.count;
+      });
+  const bool same_rows = std::ranges::equal(
+      begin.rows(), open_step_.row_parts,
+      [](const pb::RowPart& a, const RowPart& b) { return a.table() == b.table; });
+  if (same_ranges && same_rows) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               base::str_cat("step ", steps_, " has begun with other variables or tables"),
+               "In synchronous mode all workers push the same variables in each step");
+}
 
 void Server::advance_with_backup() {
   const std::size_t needed = by_rank_.size() - static_cast<std::size_t>(table_->backup_workers());
@@ -15,7 +50,7 @@ void Server::advance_with_backup() {
     drop_late_contributions();
     Session* session = contributor_in_turn();
     if (session && !sum_contribution(*session)) return;  // more of it is on the way
-    const bool enough = open_step_.contributors.size() >= needed;
+    const bool enough = open_step_.contributors.size() >= needed && open_step_.weight_total > 0;
     if (enough || nobody_else_contributes()) {
       finish_step_with_backup();
     } else if (!session) {

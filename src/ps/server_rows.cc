@@ -47,7 +47,8 @@ base::Status Server::check_same_rows(const pb::Begin& begin, int rank,
   }
   if (!table_->synchronous() || begin.weight() == 0) return {};
   for (const Session* other : by_rank_) {
-    if (!other || !other->pushing() || other->weight == 0 || other->step != begin.step()) continue;
+    if (!other || !other->pushing() || other->weight == 0 || other->step != step_of(begin))
+      continue;
     if (std::ranges::equal(rows.parts(), other->rows.parts(), {}, &RowPart::table,
                            &RowPart::table)) {
       continue;

@@ -196,9 +196,10 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
     return protocol_error("only rank 0 may assign and save values");
   }
   if (const base::Status status = check_restored(begin)) return status;
+  if (const base::Status status = check_step(begin)) return status;
   if (table_->synchronous() && begin.kind() == pb::Begin::PUSH && begin.weight() > 0) {
     for (const Session* other : by_rank_) {
-      if (other && other->pushing() && other->step == begin.step() && other->weight > 0 &&
+      if (other && other->pushing() && other->step == step_of(begin) && other->weight > 0 &&
           other->ranges != ranges.value()) {
         return Error(ErrorCode::kInvalidArgument,
                      base::str_cat("worker rank ", session.rank,
@@ -213,7 +214,7 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   session.kind = begin.kind();
   session.ranges = std::move(ranges.value());
   session.weight = begin.weight();
-  session.step = begin.step();
+  session.step = step_of(begin);
   const bool empty = session.kind == pb::Begin::PUSH && session.weight == 0;
   session.chunks = cut_into_chunks(session.ranges, table_->chunk_elements);
   session.rows = std::move(rows);
@@ -257,6 +258,10 @@ base::Status Server::take_chunk(Session& session, transport::Frame frame) {
   if (session.received >= session.chunk_count()) {
     return protocol_error(base::str_cat("operation #", session.sequence, " has only ",
                                         session.chunk_count(), " chunks"));
+  }
+  if (session.received >= session.credit) {
+    return protocol_error(base::str_cat("chunk ", session.received, " of operation #",
+                                        session.sequence, " was not asked for"));
   }
   if (session.received >= session.chunks.size()) {
     if (base::Status status = check_row_chunk(session, frame)) return status;

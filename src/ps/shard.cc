@@ -63,8 +63,9 @@ void Shard::own_slots() {
 Frozen Shard::freeze() const {
   assert(!updating_);
   Frozen frozen{.parts = {values_}, .version = version_};
-  for (const auto& slot : slots_) {
-    if (slot) frozen.parts.push_back(slot);
+  // Null where the slice is empty: rows may have the slot all the same.
+  for (int i = 0; i < compute::slot_count(plan_.optimizer()); ++i) {
+    frozen.parts.push_back(slots_[static_cast<std::size_t>(i)]);
   }
   return frozen;
 }

@@ -22,7 +22,8 @@ struct Snapshot {
 
 /// A slice's whole state at one version, for a checkpoint; read as long as it is held.
 struct Frozen {
-  /// Values, then the optimizer's slots. Element i is element slice.begin + i.
+  /// Values, then the optimizer's slots (null for an empty slice). Element i is element
+  /// slice.begin + i.
   std::vector<std::shared_ptr<const tensor::Arena>> parts;
   std::uint64_t version = 0;
 };

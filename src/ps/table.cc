@@ -188,7 +188,18 @@ WireFormat Table::wire_format() const {
   return gradient_types.empty() ? WireFormat() : WireFormat(layout, gradient_types);
 }
 
-void check_clipping(const Table& table) {
+void check_rules(const Table& table) {
+  for (const ParameterGroup& group : table.rules.groups) {
+    for (const std::string& pattern : group.variables) {
+      for (const RowTable& rows : table.row_tables) {
+        if (!compute::matches(pattern, rows.name)) continue;
+        throw Error(ErrorCode::kInvalidArgument,
+                    base::str_cat("\"", pattern, "\" of a parameter group names the row table \"",
+                                  rows.name, "\", which rules of groups do not reach on servers"),
+                    "Name the variables beside it");
+      }
+    }
+  }
   const Clipping& clipping = table.rules.clipping;
   if (clipping.norm <= 0.0F && clipping.global_norm <= 0.0F) return;
   if (!table.row_tables.empty()) {
@@ -265,7 +276,7 @@ base::Result<Table> from_proto(const pb::Table& message) try {
               .row_tables = parse_row_tables(message)};
   validate(table.optimizer);
   (void)compute::UpdatePlan(table.layout, table.optimizer, table.rules);  // throws what is wrong
-  check_clipping(table);
+  check_rules(table);
   return table;
 } catch (const Error& error) {
   return error;

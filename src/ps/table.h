@@ -42,8 +42,9 @@ struct Table {
   int backup_workers() const;
 };
 
-/// Clipping by norms excludes backup workers and row tables. Throws invalid_argument.
-void check_clipping(const Table& table);
+/// What rules cannot mean: clipping by norms excludes backup workers and row tables, and groups are
+/// of variables. Throws invalid_argument.
+void check_rules(const Table& table);
 
 /// Bounded staleness of 0 becomes the synchronous mode that it is. Throws invalid_argument that
 /// names the option.

@@ -111,14 +111,11 @@ class ParameterServerExchange final : public Exchange {
   }
 
   void start(const Optimizer& optimizer, const UpdateRules& rules) override {
-    const compute::UpdatePlan plan(network_.layout(), optimizer, rules);
     if (started_) {
       throw Error(ErrorCode::kFailedPrecondition,
                   "compile() was called twice under a parameter server",
                   "The servers have their optimizer: build another model for another one");
     }
-    started_ = true;
-    optimizer_ = optimizer;
     ps::Table table{.layout = network_.layout(),
                     .gradient_types = gradient_types_,
                     .optimizer = optimizer,
@@ -129,6 +126,10 @@ class ParameterServerExchange final : public Exchange {
       table.row_tables.push_back(*network_.row_table());
       table.row_tables.back().updates = row_updates_;
     }
+    ps::check_rules(table);
+    const compute::UpdatePlan plan(network_.layout(), optimizer, rules);
+    started_ = true;
+    optimizer_ = optimizer;
     table_.declare(std::move(table));
     trained_ = ps::trained_ranges(plan);
     network_.set_fetch_rows([this](std::span<const std::uint64_t> keys, std::span<float> values) {
@@ -178,7 +179,7 @@ class ParameterServerExchange final : public Exchange {
                   .get();
             });
       }
-    } catch (const Error&) {
+    } catch (...) {
       // The servers drop their copies; that this fails as well is not what matters now.
       try {
         ps::RemoteTable::wait(table_.freeze(ps::Freeze::kThaw));

@@ -84,6 +84,8 @@ History Trainer::run() {
     state_.stopped = stop_requested(epoch, logs);
     const auto steps = static_cast<std::int64_t>(steps_per_epoch());
     if (state_.step_in_epoch < steps) break;  // the limit; a later call may finish the epoch
+    // Steps that only other workers had count too, so that all end in the same epoch.
+    state_.steps += static_cast<std::int64_t>(batcher_.plan().steps_per_epoch_max()) - steps;
     ++state_.epoch;
     state_.step_in_epoch = 0;
     state_.sums = {};

@@ -93,6 +93,8 @@ bool ShmSession::send_hello() {
 void ShmSession::refuse(const std::string& why) {
   const Prefix prefix{.kind = PacketKind::kRefusal};
   static_cast<void>(send_packet(socket_, bytes_of(prefix) + why.substr(0, kReasonBytesMax), {}));
+  // What was written and not read must not overtake what goes over the network from now on.
+  if (state_ == State::kOpen) ring_->abandon();
   end(why);
 }
 
@@ -103,7 +105,7 @@ void ShmSession::on_packet(Packet packet) {
   } else if (prefix.version != kVersion) {
     refuse(base::str_cat("one process speaks version ", prefix.version,
                          " of shared memory, the other ", kVersion));
-  } else if (prefix.kind == PacketKind::kRefusal && state_ == State::kShaking) {
+  } else if (prefix.kind == PacketKind::kRefusal) {
     end(printable(packet.bytes.substr(sizeof(prefix))));
   } else if (prefix.kind == PacketKind::kHello && state_ == State::kShaking) {
     on_hello(packet);
@@ -165,13 +167,14 @@ std::optional<std::uint64_t> ShmSession::segment_of(
     own_segments_.erase(found);
   }
   if (own_segments_.size() >= kSegmentsMax) {
-    end(base::str_cat("more than ", kSegmentsMax, " memories are shared"));
+    refuse(base::str_cat("more than ", kSegmentsMax, " memories are shared"));
     return {};
   }
   Segment segment;
   segment.id = last_segment_ + 1;
   const int fd = memory->fd();
   const PacketStatus status = send_packet(socket_, bytes_of(segment), {&fd, 1});
+  blocked_ = status == PacketStatus::kWouldWait;
   if (status == PacketStatus::kClosed) end("the peer has closed the connection");
   if (status != PacketStatus::kDone) return {};
   last_segment_ = segment.id;

@@ -22,6 +22,8 @@ constexpr base::Duration kRetryMin = milliseconds(50);
 constexpr base::Duration kRetryMax = std::chrono::seconds(1);
 /// A peer that has accepted the connection and says nothing for so long is left to the network.
 constexpr base::Duration kHandshakeMax = std::chrono::seconds(30);
+/// When to try again what waits for room in a socket or for descriptors on their way to be taken.
+constexpr base::Duration kBlockedPause = milliseconds(10);
 constexpr base::Duration kSweepInterval = std::chrono::seconds(1);
 /// Of more processes than this the rest goes over the network.
 constexpr std::size_t kSessionsMax = 4096;
@@ -101,6 +103,9 @@ base::Status ShmHub::send(LinkId link, Outgoing message) {
   collect_returns();
   // One that has just ended keeps the message: settle() moves it on.
   session.send(std::move(message));
+  // A session that sleeps and found no room is looked at once more before this thread sleeps: the
+  // peer may have made room just before it could know that somebody waits for it.
+  if (session.waits()) awake_.insert(session.number());
   return {};
 }
 
@@ -125,17 +130,27 @@ void ShmHub::on_answer(LinkId id, const ShmNote& note, base::TimePoint now) {
     leave_to_network(id, note.text);
     return;
   }
+  Link& link = found->second;
   base::Result<Fd> socket = connect_abstract(note.text);
   if (!socket.ok()) {
+    if (ask_once_more(link, now)) return;
     leave_to_network(id, reason_of(socket.error()));
     return;
   }
-  Link& link = found->second;
   link.state = Link::State::kShaking;
   link.act_at = now + kHandshakeMax;
   ShmSession& session = add_session(id, std::move(socket.value()));
   link.session = session.number();
   session.start();
+}
+
+/// A peer that dies or starts anew in the middle of the hand-over deserves a second question.
+bool ShmHub::ask_once_more(Link& link, base::TimePoint now) {
+  if (std::exchange(link.asked_once_more, true)) return false;
+  link.state = Link::State::kAsking;
+  link.act_at = now + kRetryMin;
+  link.ask_pause = kAskAgainMin;
+  return true;
 }
 
 ShmSession& ShmHub::add_session(LinkId link, Fd socket) {
@@ -234,6 +249,7 @@ void ShmHub::link_opened(ShmSession& session, base::TimePoint now) {
   Link& link = found->second;
   if (link.state != Link::State::kShaking) return;
   link.state = Link::State::kOpen;
+  link.asked_once_more = false;
   link.opened = now;
   link.act_at = base::kForever;
   for (Outgoing& message : std::exchange(link.waiting, {})) session.send(std::move(message));
@@ -248,6 +264,7 @@ void ShmHub::link_ended(ShmSession& session, base::TimePoint now) {
   std::ranges::move(link.waiting, std::back_inserter(unsent));
   link.waiting = std::move(unsent);
   link.session = 0;
+  if (!was_open && session.peer_left() && ask_once_more(link, now)) return;
   if (!was_open || !session.peer_left()) {
     leave_to_network(session.link(), session.reason());
     return;
@@ -306,6 +323,8 @@ void ShmHub::collect_returns() {
 
 base::TimePoint ShmHub::prepare_wait(base::TimePoint now) {
   collect_returns();
+  awake_.merge(blocked_);
+  blocked_.clear();
   base::TimePoint next = base::kForever;
   for (auto& [id, link] : links_) {
     if (link.act_at <= now) act(id, link, now);
@@ -316,8 +335,15 @@ base::TimePoint ShmHub::prepare_wait(base::TimePoint now) {
     ShmSession* session = find_session(number);
     if (!session) return true;
     session->flush();
-    return session->try_sleep();
+    if (!session->try_sleep()) return false;
+    if (session->blocked()) {
+      blocked_.insert(number);
+      next = std::min(next, now + kBlockedPause);
+    }
+    return true;
   });
+  // Flushing may have let go of what was received.
+  collect_returns();
   if (!awake_.empty() || !changed_.empty()) return base::TimePoint::min();
   return next;
 }

@@ -75,6 +75,7 @@ class ShmHub final : private ShmSessionOwner {
   struct Link {
     enum class State { kAsking, kShaking, kOpen, kFailed };
     State state = State::kAsking;
+    bool asked_once_more = false;  ///< After a hand-over that broke.
     std::string address;
     std::shared_ptr<SendQueue> queue = std::make_shared<SendQueue>();
     std::shared_ptr<SendQueue> questions = std::make_shared<SendQueue>();
@@ -94,6 +95,7 @@ class ShmHub final : private ShmSessionOwner {
   /// Gives sessions the leases that their peers are to get back.
   void collect_returns();
   void accept_all();
+  bool ask_once_more(Link& link, base::TimePoint now);
   ShmSession& add_session(LinkId link, Fd socket);
   void settle(base::TimePoint now);
   void link_opened(ShmSession& session, base::TimePoint now);
@@ -115,6 +117,7 @@ class ShmHub final : private ShmSessionOwner {
   std::map<std::uint64_t, base::TimePoint>
       shaking_;  ///< Peers that have not said hello: until when.
   std::set<std::uint64_t> awake_;
+  std::set<std::uint64_t> blocked_;  ///< Asleep, but to be looked at again by themselves.
   std::vector<std::uint64_t> changed_;
   std::uint64_t last_session_ = 0;
   base::TimePoint swept_{};

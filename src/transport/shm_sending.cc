@@ -46,7 +46,7 @@ bool ShmSession::sweep() {
 }
 
 bool ShmSession::drained() {
-  if (state_ != State::kOpen) return true;
+  if (state_ != State::kOpen || socket_closed_) return true;
   return waiting_.empty() && ring_->peer_read() == ring_->written();
 }
 
@@ -95,7 +95,7 @@ bool ShmSession::describe(std::span<const std::byte> bytes, Frame* frame, Draft&
   if (!place) {
     base::Result<Frame> copy = context_.staging.copy(bytes);
     if (!copy.ok()) {
-      end(reason_of(copy.error()));
+      refuse(reason_of(copy.error()));
       return false;
     }
     held = copy.value();

@@ -1,5 +1,7 @@
 #include "transport/shm_session.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -36,7 +38,8 @@ void ShmSession::end(std::string reason) {
   state_ = State::kEnded;
   reason_ = std::move(reason);
   if (ring_ && !lent_.empty()) ring_->abandon();
-  // The peer sees at once that nobody is here any more.
+  // The peer sees at once that nobody is here any more, even if a forked child has the socket too.
+  if (socket_.get() >= 0) ::shutdown(socket_.get(), SHUT_RDWR);
   socket_.reset();
   lent_.clear();
   owner_.on_session_changed(*this);
@@ -59,6 +62,9 @@ bool ShmSession::read_socket() {
       case PacketStatus::kClosed:
         socket_closed_ = true;
         break;
+      case PacketStatus::kTruncated:
+        refuse("a packet was too long, or this process may open no more descriptors");
+        break;
     }
   }
   return state_ != State::kEnded;
@@ -66,7 +72,10 @@ bool ShmSession::read_socket() {
 
 void ShmSession::on_socket() {
   if (!read_socket()) return;
-  if (socket_closed_ && state_ == State::kShaking) end("the peer has closed the connection");
+  if (socket_closed_ && state_ == State::kShaking) {
+    peer_left_ = true;
+    end("the peer has closed the connection");
+  }
 }
 
 bool ShmSession::pump() {
@@ -135,7 +144,7 @@ void ShmSession::on_message(const ShmRecord& record) {
       received = receive_frame(frame);
     }
     if (!received) {
-      end("the peer names memory that it has not handed over");
+      refuse("a process names memory that it has not handed over");
       return;
     }
     if (!first) {
@@ -179,7 +188,10 @@ void ShmSession::on_released(const std::vector<std::uint64_t>& leases) {
   }
 }
 
-bool ShmSession::try_sleep() { return state_ != State::kOpen || ring_->try_sleep(); }
+bool ShmSession::try_sleep() {
+  // Of a peer that is gone nothing rings any more: what it wrote is read to the end first.
+  return state_ != State::kOpen || (!socket_closed_ && ring_->try_sleep());
+}
 
 void ShmSession::wake() {
   if (state_ == State::kOpen) ring_->wake();

@@ -98,6 +98,10 @@ class ShmSession {
   bool sweep();
   /// See ShmRing.
   bool try_sleep();
+  /// Messages are waiting for room.
+  bool waits() const { return !waiting_.empty(); }
+  /// What waits, waits for the socket: nothing rings when that has room again.
+  bool blocked() const { return state_ == State::kOpen && blocked_ && waits(); }
   void wake();
   /// Nothing waits here, and the peer has read all that was sent.
   bool drained();
@@ -160,6 +164,7 @@ class ShmSession {
   std::string reason_;
   bool peer_left_ = false;
   bool socket_closed_ = false;
+  bool blocked_ = false;
   Fd socket_;
   Fd doorbell_;
   Fd peers_doorbell_;

@@ -1,5 +1,6 @@
 #include "transport/shm_socket.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -166,9 +167,8 @@ PacketStatus receive_packet(const Fd& socket, Packet& packet) {
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return PacketStatus::kWouldWait;
   packet.fds.clear();
   take_fds(message, packet.fds);
-  if (got <= 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-    return PacketStatus::kClosed;
-  }
+  if (got <= 0) return PacketStatus::kClosed;
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return PacketStatus::kTruncated;
   packet.bytes.assign(bytes.data(), static_cast<std::size_t>(got));
   return PacketStatus::kDone;
 }
@@ -180,7 +180,11 @@ bool is_doorbell(const Fd& fd) {
   std::array<char, 64> target{};
   const ssize_t size = readlink(link.c_str(), target.data(), target.size());
   if (size < 0) return access("/proc/self/fd", F_OK) != 0;
-  return std::string_view(target.data(), static_cast<std::size_t>(size)) == "anon_inode:[eventfd]";
+  if (std::string_view(target.data(), static_cast<std::size_t>(size)) != "anon_inode:[eventfd]") {
+    return false;
+  }
+  // Ringing must never wait, whatever the peer's counter says.
+  return fcntl(fd.get(), F_SETFL, O_NONBLOCK) == 0;
 }
 
 void ring(const Fd& doorbell) {

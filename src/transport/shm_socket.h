@@ -57,9 +57,9 @@ struct Packet {
   std::vector<Fd> fds;
 };
 
-enum class PacketStatus { kDone, kWouldWait, kClosed };
+enum class PacketStatus { kDone, kWouldWait, kClosed, kTruncated };
 PacketStatus send_packet(const Fd& socket, std::string_view bytes, std::span<const int> fds);
-/// kClosed also for what is no packet of ours (longer, or with more descriptors).
+/// kTruncated for what is longer than packets are, or has descriptors that could not be taken.
 PacketStatus receive_packet(const Fd& socket, Packet& packet);
 
 /// A doorbell: a counter that epoll reports each time somebody adds to it.

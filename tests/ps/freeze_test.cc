@@ -131,6 +131,22 @@ TEST(Freeze, WhatIsReadRestoresIntoAnyNumberOfServers) {
   for (const int servers : {1, 2, 5}) EXPECT_EQ(train_and_move(seed, servers), undisturbed);
 }
 
+TEST(Freeze, AnAsynchronousUpdateCountsOnServersThatHaveNothingOfIt) {
+  // A step is saved as the lowest version: every push must be one everywhere.
+  SimCluster cluster({.workers = 1,
+                      .servers = 3,
+                      .consistency = Asynchronous{},
+                      .variables = {{.name = "w", .shape = {1, 40}}}});
+  cluster.start(std::vector<float>(cluster.count(), 0.0F));
+  for (int i = 0; i < 5; ++i) cluster.wait(cluster.push(0));
+  int empty = 0;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(cluster.host(i).server->shard()->version(), 5U) << i;
+    if (cluster.host(i).server->shard()->slice().count == 0) ++empty;
+  }
+  EXPECT_GT(empty, 0) << "the test wants a server without elements";
+}
+
 TEST(Freeze, TheCopyGoesWithTheChief) {
   SimCluster cluster({.workers = 2, .consistency = Asynchronous{}});
   cluster.start(std::vector<float>(cluster.count(), 1.0F));

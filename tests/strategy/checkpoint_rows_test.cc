@@ -116,6 +116,15 @@ TEST(CheckpointRows, AsynchronousJobsSaveAndGoOn) {
   }
 }
 
+TEST(CheckpointRows, ServersWithoutVariablesHaveRowsToSave) {
+  // More servers than rows of variables: some hold rows of the table only.
+  Job job{.optimizer = Adam{}, .servers = 12};
+  const std::vector<float> undisturbed = train(job, until(12, {}));
+  const TemporaryFolder folder;
+  train(job, until(5, folder.path()));
+  EXPECT_EQ(train(job, until(12, folder.path())), undisturbed);
+}
+
 TEST(CheckpointRows, AnotherTableIsNamed) {
   const Job job{.optimizer = Adam{}};
   const TemporaryFolder folder;

@@ -144,5 +144,22 @@ TEST(EmbeddingStrategy, TheModelKnowsTheTableThatItDoesNotHold) {
   EXPECT_TRUE(errors.empty()) << errors.begin()->second;
 }
 
+TEST(Embedding, GroupsThatNameATableOnServersAreRefused) {
+  const auto errors = run_cluster(1, 1, [](Cluster& cluster) {
+    Model model = Strategy::parameter_server(cluster).build(
+        {.input_shape = {2}, .layers = {Embedding{.input_dim = 9, .output_dim = 2}, Dense{1}}});
+    const std::string error = error_of([&] {
+      model.compile({.optimizer = AdamW{},
+                     .loss = MeanSquaredError{},
+                     .rules = {.groups = {{.variables = {"*"}, .weight_decay = false}}}});
+    });
+    EXPECT_NE(error.find("\"*\" of a parameter group names the row table "
+                         "\"embedding/embeddings\""),
+              std::string::npos)
+        << error;
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+}
+
 }  // namespace
 }  // namespace dtrain::inline v0

@@ -213,6 +213,18 @@ TEST(ParameterServerStrategy, BackupWorkersAndClippingByNormExcludeEachOther) {
   EXPECT_TRUE(errors.empty()) << errors.begin()->second;
 }
 
+TEST(ParameterServerStrategy, AsynchronousWorkersWithFewerBatchesEndInTheSameEpoch) {
+  // 10 and 9 batches an epoch: counted one by one, 19 steps would end in different epochs.
+  const auto errors = run_cluster(2, 1, [](Cluster& cluster) {
+    Model model = build(Strategy::parameter_server(cluster, {.consistency = Asynchronous{}}), 0.1F);
+    const History history = model.fit(
+        line(19), {.epochs = 5, .batch_size = 1, .steps_max = 19, .verbosity = Verbosity::kSilent});
+    EXPECT_EQ(history.epoch.size(), 2U);
+    cluster.barrier("together");
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+}
+
 TEST(ParameterServerStrategy, TheChiefsWordStopsEverybodyAtOneStep) {
   base::Mutex mutex;
   std::vector<std::size_t> epochs;

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include <array>
 #include <cstring>
 #include <functional>
+#include <future>
 
 #include "base/shared_memory.h"
 #include "support/time_scale.h"
@@ -248,6 +250,28 @@ TEST_F(HostilePeer, LeaseThatWasNotGivenEndsTheSession) {
   record.numbers = {123};
   put(record);
   EXPECT_TRUE(closed());
+}
+
+/// A peer that is gone, with as many records unread as are read at a time.
+TEST_F(HostilePeer, EndBehindAWholeBatchOfRecordsIsSeen) {
+  for (const std::uint64_t records : {32U, 64U}) {
+    socket_ = std::move(connect_abstract(listener_of(server_.endpoint())).value());
+    outbox_ = base::SharedMemory::create(kShmOutboxBytes).value();
+    shake_hands();
+    std::promise<void> reached, gone;
+    server_.endpoint().post([&] {
+      reached.set_value();
+      gone.get_future().wait();
+    });
+    reached.get_future().wait();
+    ShmRecord record;
+    const std::array<std::byte, 3> nonsense{};
+    record.frames.push_back({.length = 3, .bytes = nonsense});
+    for (std::uint64_t i = 0; i < records; ++i) put(record);
+    ::shutdown(socket_.get(), SHUT_WR);
+    gone.set_value();
+    EXPECT_TRUE(closed()) << records;
+  }
 }
 
 TEST_F(HostilePeer, MessageThatDoesNotDecodeCostsItsLink) {
