@@ -77,16 +77,20 @@ void Client::send_declare(ServerLink& server) {
   send(server, request);
 }
 
-base::Status Client::admit(const ServerLink& server) const {
+base::Status Client::admit(Operation& operation) {
   if (failed_) return failed_;
-  if (!server.declared) {
-    return Error(ErrorCode::kFailedPrecondition, "declare() has not finished", "Call it first");
+  for (const ServerLink& server : servers_) {
+    if (!server.declared) {
+      return Error(ErrorCode::kFailedPrecondition, "declare() has not finished", "Call it first");
+    }
+    if (server.pushes.size() + server.pulls.size() >= options_.operations_max) {
+      return Error(ErrorCode::kResourceExhausted,
+                   base::str_cat(options_.operations_max, " operations are under way"),
+                   "Wait for earlier ones before starting more");
+    }
   }
-  if (server.pushes.size() + server.pulls.size() >= options_.operations_max) {
-    return Error(ErrorCode::kResourceExhausted,
-                 base::str_cat(options_.operations_max, " operations are under way"),
-                 "Wait for earlier ones before starting more");
-  }
+  operation.number = ++last_operation_;
+  operation.started = endpoint_.now();
   return {};
 }
 
@@ -100,11 +104,9 @@ PushTicket Client::start_push(PushRequest request, Freeze freeze) {
       this, [released = ticket.released, hold = std::move(request.hold)](const void*) {
         released.set(base::Done{});
       });
-  for (const ServerLink& server : servers_) {
-    if (const base::Status status = admit(server)) {
-      ticket.done.set(*status);
-      return ticket;
-    }
+  if (const base::Status status = admit(*operation)) {
+    ticket.done.set(*status);
+    return ticket;
   }
   operation->sources = std::move(request.sources);
   operation->targets = std::move(request.targets);
@@ -115,8 +117,6 @@ PushTicket Client::start_push(PushRequest request, Freeze freeze) {
   operation->restored_step = request.step;
   operation->freeze = freeze;
   operation->rows = std::move(request.rows);
-  operation->number = ++last_operation_;
-  operation->started = endpoint_.now();
   const bool fused = !operation->targets.empty();
   operation->parts_left = static_cast<int>(servers_.size()) * (fused ? 2 : 1);
   const std::vector<Range> runs = runs_of(operation->sources);
@@ -147,15 +147,11 @@ base::Completion<std::uint64_t> Client::pull(std::vector<Target> targets) {
 base::Completion<std::uint64_t> Client::start_pull(std::vector<Target> targets,
                                                    std::uint32_t frozen) {
   auto operation = std::make_shared<Operation>();
-  for (const ServerLink& server : servers_) {
-    if (const base::Status status = admit(server)) {
-      operation->done.set(*status);
-      return operation->done;
-    }
+  if (const base::Status status = admit(*operation)) {
+    operation->done.set(*status);
+    return operation->done;
   }
   operation->targets = std::move(targets);
-  operation->number = ++last_operation_;
-  operation->started = endpoint_.now();
   operation->parts_left = static_cast<int>(servers_.size());
   const std::vector<Range> runs = runs_of(operation->targets);
   for (ServerLink& server : servers_) {

@@ -189,7 +189,8 @@ class Client final : public transport::Handler {
                            std::span<const std::byte> bytes);
 
   ServerLink* server_of(transport::LinkId link);
-  base::Status admit(const ServerLink& server) const;
+  /// Gives the operation its place in the order of all, or says why servers cannot take it.
+  base::Status admit(Operation& operation);
   void on_declared(ServerLink& server, const pb::Declared& declared);
   void on_position(ServerLink& server, const pb::Position& position);
   void on_values(ServerLink& server, const pb::Values& values,

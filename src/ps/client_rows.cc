@@ -98,15 +98,11 @@ base::Completion<std::uint64_t> Client::pull_frozen_rows(std::vector<RowTarget> 
 base::Completion<std::uint64_t> Client::start_row_pull(std::vector<RowTarget> targets,
                                                        std::uint32_t frozen) {
   auto operation = std::make_shared<Operation>();
-  for (const ServerLink& server : servers_) {
-    if (const base::Status status = admit(server)) {
-      operation->done.set(*status);
-      return operation->done;
-    }
+  if (const base::Status status = admit(*operation)) {
+    operation->done.set(*status);
+    return operation->done;
   }
   operation->row_targets = std::move(targets);
-  operation->number = ++last_operation_;
-  operation->started = endpoint_.now();
   std::vector<std::deque<ServerLink::Pull>> pulls;
   for (const ServerLink& server : servers_) {
     pulls.push_back(plan_row_pulls(operation, server));

@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "ps/protocol_error.h"
 
 namespace dtrain::inline v0::ps {
 namespace {
 
 /// 2^62 elements' squares of 48 bits stay below it, and so many of those do not overflow.
 constexpr std::uint64_t kHighMax = std::uint64_t{1} << 48;
-
-Error protocol_error(std::string_view what) { return Error(ErrorCode::kProtocol, what); }
 
 }  // namespace
 

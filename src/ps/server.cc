@@ -96,16 +96,20 @@ void Server::sum_next_chunk(Session& session, bool first) {
   ++session.applied;
 }
 
-void Server::finish_step() {
-  double weight_total = 0;
-  const Session* contributor = nullptr;
+Server::StepWeight Server::weigh_step() const {
+  StepWeight step;
   for (const Session* session : by_rank_) {
-    weight_total += static_cast<double>(session->weight);
-    if (session->weight > 0) contributor = session;
+    step.total += static_cast<double>(session->weight);
+    if (session->weight > 0) step.contributor = session;
   }
-  if (contributor) {
-    apply_row_sums(contributor->rows.parts(), weight_total);
-    shard_->apply_sum(contributor->ranges, weight_total,
+  return step;
+}
+
+void Server::finish_step() {
+  const StepWeight step = weigh_step();
+  if (step.contributor) {
+    apply_row_sums(step.contributor->rows.parts(), step.total);
+    shard_->apply_sum(step.contributor->ranges, step.total,
                       norms_ ? norms_->factors : std::vector<double>{});
     norms_.reset();
     ++stats_.updates;

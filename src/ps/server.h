@@ -182,6 +182,13 @@ class Server final : public transport::Handler {
   /// What a chunk of the session's operation takes in a message.
   std::size_t chunk_bytes(const Session& session, Range chunk) const;
   void complete(Session& session);
+  /// Who is in a step whose sum is whole: their examples, and one of those that have some (null:
+  /// nobody has).
+  struct StepWeight {
+    double total = 0;
+    const Session* contributor = nullptr;
+  };
+  StepWeight weigh_step() const;
   void finish_step();
   void fail_steps_of_the_left();
   bool pull_ready(const Session& session) const;

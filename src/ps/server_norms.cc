@@ -19,12 +19,7 @@ bool Server::norms_known() {
 }
 
 void Server::begin_norms() {
-  double weight_total = 0;
-  const Session* contributor = nullptr;
-  for (const Session* session : by_rank_) {
-    weight_total += static_cast<double>(session->weight);
-    if (session->weight > 0) contributor = session;
-  }
+  const auto [weight_total, contributor] = weigh_step();
   if (!contributor) return;  // the step updates nothing
 
   norms_ = NormRound{.version = shard_->version() + 1,
@@ -33,8 +28,9 @@ void Server::begin_norms() {
   pb::Norms& request = *norms_->request.mutable_norms();
   request.set_version(norms_->version);
   const auto& entries = table_->layout.entries();
+  const std::vector<Range>& ranges = contributor->ranges;
   const auto add = [&](std::size_t begin, std::size_t count, compute::SquareSum& sum) {
-    shard_->add_squares(intersect({begin, count}, shard_->slice()), contributor->ranges, sum);
+    shard_->add_squares(intersect({begin, count}, shard_->slice()), ranges, sum);
   };
   // What this server knows alone is final; what others have a part in comes with their answer.
   const bool all_shared = !norms_->keys.empty() && norms_->keys.front() == kAllVariables;

@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "ps/protocol_error.h"
 #include "ps/row_placement.h"
 #include "ps/server.h"
 
 namespace dtrain::inline v0::ps {
 namespace {
-
-Error protocol_error(std::string_view what) { return Error(ErrorCode::kProtocol, what); }
 
 /// Key `i` of a frame that begins with keys: frames need not start on a key's boundary.
 std::uint64_t key_at(const transport::Frame& frame, std::size_t i) {

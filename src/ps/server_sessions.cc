@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "ps/protocol_error.h"
 #include "ps/server.h"
 #include "ps/shared_arena.h"
 
@@ -19,8 +20,6 @@ transport::Frame aligned(transport::Frame frame) {
   std::memcpy(copy->data(), frame.bytes.data(), frame.bytes.size());
   return {std::as_bytes(std::span(*copy)), copy};
 }
-
-Error protocol_error(std::string_view what) { return Error(ErrorCode::kProtocol, what); }
 
 }  // namespace
 

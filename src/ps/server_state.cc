@@ -5,6 +5,7 @@
 #include "compute/optimizer.h"
 #include "ps/client.h"
 #include "ps/operation.h"
+#include "ps/protocol_error.h"
 #include "ps/server.h"
 
 namespace dtrain::inline v0::ps {
@@ -12,8 +13,6 @@ namespace {
 
 /// Steps go on counting from what is restored.
 constexpr std::uint64_t kStepMax = std::uint64_t{1} << 62;
-
-Error protocol_error(std::string_view what) { return Error(ErrorCode::kProtocol, what); }
 
 }  // namespace
 

@@ -198,7 +198,7 @@ TEST(KillMatrix, EverybodyElseEndsInTimeNamingTheLost) {
     std::erase_if(cases,
                   [&](const Case& one) { return one.name().find(only) == std::string::npos; });
   }
-  const bool full = std::getenv("DTRAIN_TEST_FULL") != nullptr;
+  const bool full = support::whole_counts();
   base::PhiloxStream random(support::seed());
   const std::size_t count =
       full || only ? cases.size()

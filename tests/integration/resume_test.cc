@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -66,7 +65,7 @@ void expect_only_checkpoints(const std::string& folder) {
   EXPECT_EQ(checkpoints, 5);
 }
 
-int repetitions() { return std::getenv("DTRAIN_TEST_FULL") ? 20 : 3; }
+int repetitions() { return support::whole_counts() ? 20 : 3; }
 
 void kill_and_resume(bool local) {
   const TemporaryFolder undisturbed_folder;

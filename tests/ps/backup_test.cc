@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 
 #include "base/philox.h"
@@ -158,11 +157,7 @@ void run_random(std::uint64_t seed) {
 }
 
 TEST(BackupWorkers, EveryServerMakesEveryStepOnceUnderFaultsAndLosses) {
-  const std::uint64_t seed = support::seed();
-  const int count = std::getenv("DTRAIN_TEST_FULL") ? 5000 : 100;
-  for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
-    run_random(seed + static_cast<std::uint64_t>(i));
-  }
+  support::for_each_seed(100, 5000, run_random);
 }
 
 TEST(BackupWorkers, WhatALostWorkerLeftInTheSumIsTakenOut) {

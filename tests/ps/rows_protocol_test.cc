@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 
@@ -218,20 +217,12 @@ void run_integers(std::uint64_t seed, const Consistency& consistency) {
   ASSERT_TRUE(violations.empty()) << violations.front();
 }
 
-int seed_count() { return std::getenv("DTRAIN_TEST_FULL") ? 5000 : 100; }
-
 TEST(RowsProtocol, SynchronousUpdatesAreNeitherLostNorDoubled) {
-  const std::uint64_t seed = support::seed();
-  for (int i = 0; i < seed_count() && !testing::Test::HasFailure(); ++i) {
-    run_integers(seed + static_cast<std::uint64_t>(i), Synchronous{});
-  }
+  support::for_each_seed(100, 5000, [](std::uint64_t seed) { run_integers(seed, Synchronous{}); });
 }
 
 TEST(RowsProtocol, AsynchronousUpdatesAreNeitherLostNorDoubled) {
-  const std::uint64_t seed = support::seed();
-  for (int i = 0; i < seed_count() && !testing::Test::HasFailure(); ++i) {
-    run_integers(seed + static_cast<std::uint64_t>(i), Asynchronous{});
-  }
+  support::for_each_seed(100, 5000, [](std::uint64_t seed) { run_integers(seed, Asynchronous{}); });
 }
 
 std::vector<float> train_synchronously(std::uint64_t world_seed, int servers, RowUpdates updates,

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 
 #include "base/philox.h"
@@ -63,11 +62,7 @@ void run_with_straggler(std::uint64_t seed) {
 }
 
 TEST(Staleness, NeverExceedsTheBoundWithAStraggler) {
-  const std::uint64_t seed = support::seed();
-  const int count = std::getenv("DTRAIN_TEST_FULL") ? 2000 : 40;
-  for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
-    run_with_straggler(seed + static_cast<std::uint64_t>(i));
-  }
+  support::for_each_seed(40, 2000, run_with_straggler);
 }
 
 /// Two workers of which only rank 0 pushes, as far as it may without the other: one push.

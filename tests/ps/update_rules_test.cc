@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstdlib>
 
 #include "base/philox.h"
 #include "ps/clip.h"
@@ -145,7 +144,7 @@ TEST_P(UpdateRulesOnServers, BitsDependOnNeitherServersNorFaults) {
   for (const int servers : {1, 2, 3, 5, 19}) {
     EXPECT_EQ(train(optimizer, rules, 3, servers, {}, seed + 1), reference) << servers;
   }
-  const int rounds = std::getenv("DTRAIN_TEST_FULL") ? 500 : 4;
+  const int rounds = support::whole_counts() ? 500 : 4;
   for (int round = 0; round < rounds && !HasFailure(); ++round) {
     const std::uint64_t world = seed + static_cast<std::uint64_t>(round);
     SCOPED_TRACE("replay with DTRAIN_SEED=" + std::to_string(world));

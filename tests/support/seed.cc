@@ -1,5 +1,7 @@
 #include "support/seed.h"
 
+#include <gtest/gtest.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <iostream>
@@ -26,6 +28,16 @@ std::uint64_t seed() {
   }
   std::cout << "[   SEED   ] repeat with DTRAIN_SEED=" << value << std::endl;
   return value;
+}
+
+bool whole_counts() { return std::getenv("DTRAIN_TEST_FULL") != nullptr; }
+
+void for_each_seed(int reduced, int whole, const std::function<void(std::uint64_t seed)>& run) {
+  const std::uint64_t first = seed();
+  const int count = whole_counts() ? whole : reduced;
+  for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
+    run(first + static_cast<std::uint64_t>(i));
+  }
 }
 
 }  // namespace dtrain::inline v0::support
