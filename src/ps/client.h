@@ -217,7 +217,7 @@ class Client final : public transport::Handler {
   transport::Frame chunk_frame(const ServerLink::Push& push, std::uint32_t index) const;
   transport::Frame encoded(Range chunk, const float* elements) const;
   /// False: the payload has another size than the chunk.
-  static bool store(const ServerLink::Pull& pull, const std::vector<transport::Frame>& payload);
+  bool store(const ServerLink::Pull& pull, const std::vector<transport::Frame>& payload) const;
   void send_declare(ServerLink& server);
   void send(ServerLink& server, const pb::Request& request,
             std::vector<transport::Frame> payload = {});
