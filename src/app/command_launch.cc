@@ -12,8 +12,8 @@
 #include "app/launch_plan.h"
 #include "app/launcher.h"
 #include "app/program.h"
-#include "app/usable_cores.h"
 #include "base/strings.h"
+#include "base/usable_cores.h"
 #include "cluster/ports.h"
 #include "dtrain/error.h"
 
@@ -61,7 +61,8 @@ int run_launch(const LaunchOptions& options) {
   const std::vector<Task> tasks = launch_tasks(options);
   std::vector<cluster::PortReservation> reservations;  // held until every process has ended
   const ClusterSpec spec = reserved_cluster(tasks, reservations);
-  const auto plan = plan_launch(options, spec, usable_cores(), set_variables(), own_program());
+  const auto plan =
+      plan_launch(options, spec, base::usable_cores(), set_variables(), own_program());
   const auto grace =
       std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.grace_s));
   try {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "base/spin_wait.h"
 
 namespace dtrain::inline v0::base {
 
@@ -23,17 +25,16 @@ class Completion {
       MutexLock lock(state_->mutex);
       if (state_->result) return;
       state_->result.emplace(std::move(result));
+      state_->done.store(true, std::memory_order_release);
     }
     state_->changed.notify_all();
   }
 
-  bool done() const {
-    MutexLock lock(state_->mutex);
-    return state_->result.has_value();
-  }
+  bool done() const { return state_->done.load(std::memory_order_acquire); }
 
   /// Waits on the steady clock; false when `deadline` passed first.
   bool wait_until(TimePoint deadline) const {
+    if (spinning_pays() && spin_until([this] { return done(); }, kSpin)) return true;
     MutexLock lock(state_->mutex);
     while (!state_->result) {
       if (deadline == kForever) {
@@ -53,7 +54,11 @@ class Completion {
   }
 
  private:
+  /// Short enough for a caller that would only sleep, long enough for a small message's answer.
+  static constexpr Duration kSpin = std::chrono::microseconds(20);
+
   struct State {
+    std::atomic<bool> done{false};
     Mutex mutex;
     Condition changed;
     std::optional<Result<T>> result DTRAIN_GUARDED_BY(mutex);

@@ -145,20 +145,29 @@ std::string Cluster::Impl::transport_address(Task task) const {
 }
 
 void Cluster::Impl::run_on_io(const std::function<void()>& function) {
-  base::Completion<base::Done> done;
-  endpoint_->post([&function, done] {
+  const base::Completion<base::Done> done;
+  post_on_io(
+      [&function, done] {
+        function();
+        done.set(base::Done{});
+      },
+      [done](const Error& error) { done.set(error); });
+  done.get();
+}
+
+void Cluster::Impl::post_on_io(std::function<void()> function,
+                               std::function<void(const Error&)> on_error) {
+  endpoint_->post([function = std::move(function), on_error = std::move(on_error)] {
     try {
       function();
-      done.set(base::Done{});
     } catch (const Error& error) {
-      done.set(error);
+      on_error(error);
     } catch (const std::bad_alloc&) {
-      done.set(Error(ErrorCode::kResourceExhausted, "there is no memory left for the operation"));
+      on_error(Error(ErrorCode::kResourceExhausted, "there is no memory left for the operation"));
     } catch (const std::exception& error) {
-      done.set(Error(ErrorCode::kInternal, error.what()));
+      on_error(Error(ErrorCode::kInternal, error.what()));
     }
   });
-  done.get();
 }
 
 void Cluster::Impl::join() {

@@ -51,6 +51,8 @@ class Cluster::Impl {
 
   /// Runs `function` on the I/O thread and waits for it.
   void run_on_io(const std::function<void()>& function);
+  /// Runs `function` on the I/O thread later, and `on_error` there with what it throws.
+  void post_on_io(std::function<void()> function, std::function<void(const Error&)> on_error);
 
  private:
   std::string describe_missing() const;

@@ -94,10 +94,11 @@ base::Status Client::admit(Operation& operation) {
   return {};
 }
 
-PushTicket Client::push(PushRequest request) { return start_push(std::move(request), Freeze::kNo); }
+PushTicket Client::push(PushRequest request, PushTicket ticket) {
+  return start_push(std::move(request), Freeze::kNo, std::move(ticket));
+}
 
-PushTicket Client::start_push(PushRequest request, Freeze freeze) {
-  PushTicket ticket;
+PushTicket Client::start_push(PushRequest request, Freeze freeze, PushTicket ticket) {
   auto operation = std::make_shared<Operation>();
   operation->done = ticket.done;
   operation->lease = std::shared_ptr<const void>(
@@ -140,13 +141,14 @@ PushTicket Client::start_push(PushRequest request, Freeze freeze) {
   return ticket;
 }
 
-base::Completion<std::uint64_t> Client::pull(std::vector<Target> targets) {
-  return start_pull(std::move(targets), 0);
+VersionCompletion Client::pull(std::vector<Target> targets, VersionCompletion done) {
+  return start_pull(std::move(targets), 0, std::move(done));
 }
 
-base::Completion<std::uint64_t> Client::start_pull(std::vector<Target> targets,
-                                                   std::uint32_t frozen) {
+VersionCompletion Client::start_pull(std::vector<Target> targets, std::uint32_t frozen,
+                                     VersionCompletion done) {
   auto operation = std::make_shared<Operation>();
+  operation->done = std::move(done);
   if (const base::Status status = admit(*operation)) {
     operation->done.set(*status);
     return operation->done;

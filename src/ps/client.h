@@ -49,8 +49,10 @@ struct PushRequest {
 enum class Freeze { kNo, kFreeze, kThaw };
 
 /// How an operation ends: with the lowest version among the servers, or an error.
+using VersionCompletion = base::Completion<std::uint64_t>;
+
 struct PushTicket {
-  base::Completion<std::uint64_t> done;
+  VersionCompletion done;
   /// The transport holds none of the caller's memory any more. Also set after an error.
   base::Completion<base::Done> released;
 };
@@ -145,22 +147,25 @@ class Client final : public transport::Handler {
   /// Connects and declares the table everywhere. Call once, first.
   base::Completion<base::Done> declare();
 
-  PushTicket push(PushRequest request);
+  /// Sets the ticket that it returns, which may be one that the caller waits for already; so do
+  /// the operations below.
+  PushTicket push(PushRequest request, PushTicket ticket = {});
   /// Values of at least the version that this client's pushes have reached. `targets` ascend, are
   /// disjoint and belong to the client until the operation is done.
-  base::Completion<std::uint64_t> pull(std::vector<Target> targets);
+  VersionCompletion pull(std::vector<Target> targets, VersionCompletion done = {});
   /// The same for rows; tables ascend. Up to kRowPullBytesMax of a server's rows are of one
   /// version; more are asked for in turn.
-  base::Completion<std::uint64_t> pull_rows(std::vector<RowTarget> targets);
+  VersionCompletion pull_rows(std::vector<RowTarget> targets, VersionCompletion done = {});
   /// The same of the state kept by freeze(), during which rows are not updated; parts as in
   /// pull_frozen.
-  base::Completion<std::uint64_t> pull_frozen_rows(std::vector<RowTarget> targets, int part);
+  VersionCompletion pull_frozen_rows(std::vector<RowTarget> targets, int part,
+                                     VersionCompletion done = {});
 
   /// Rank 0 only: lets every server keep a copy of its state as it is after this client's pushes
   /// (each of one version), or drop it. A second copy takes the first one's place.
-  PushTicket freeze(Freeze freeze);
+  PushTicket freeze(Freeze freeze, PushTicket ticket = {});
   /// Of that copy: part 0 is the values, 1, 2, ... the optimizer's slots.
-  base::Completion<std::uint64_t> pull_frozen(std::vector<Target> targets, int part);
+  VersionCompletion pull_frozen(std::vector<Target> targets, int part, VersionCompletion done = {});
 
   /// Ends everything with `error`.
   void fail(const Error& error);
@@ -174,13 +179,14 @@ class Client final : public transport::Handler {
   std::uint64_t steps() const { return steps_.load(std::memory_order_relaxed); }
 
  private:
-  PushTicket start_push(PushRequest request, Freeze freeze);
-  base::Completion<std::uint64_t> start_pull(std::vector<Target> targets, std::uint32_t frozen);
+  PushTicket start_push(PushRequest request, Freeze freeze, PushTicket ticket);
+  VersionCompletion start_pull(std::vector<Target> targets, std::uint32_t frozen,
+                               VersionCompletion done);
   // client_rows.cc: what rows add.
   void add_rows(ServerLink::Push& push, const ServerLink& server) const;
   transport::Frame row_frame(const ServerLink::Push& push, std::uint64_t index) const;
-  base::Completion<std::uint64_t> start_row_pull(std::vector<RowTarget> targets,
-                                                 std::uint32_t frozen);
+  VersionCompletion start_row_pull(std::vector<RowTarget> targets, std::uint32_t frozen,
+                                   VersionCompletion done);
   std::deque<ServerLink::Pull> plan_row_pulls(const std::shared_ptr<Operation>& operation,
                                               const ServerLink& server);
   static void add_keys(const ServerLink::Pull& pull, pb::Pull& message,
@@ -211,7 +217,7 @@ class Client final : public transport::Handler {
   transport::Frame chunk_frame(const ServerLink::Push& push, std::uint32_t index) const;
   transport::Frame encoded(Range chunk, const float* elements) const;
   /// False: the payload has another size than the chunk.
-  static bool store(const ServerLink::Pull& pull, const std::vector<transport::Frame>& payload);
+  bool store(const ServerLink::Pull& pull, const std::vector<transport::Frame>& payload) const;
   void send_declare(ServerLink& server);
   void send(ServerLink& server, const pb::Request& request,
             std::vector<transport::Frame> payload = {});

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/stream_copy.h"
 #include "base/strings.h"
 #include "ps/client.h"
 #include "ps/operation.h"
@@ -10,13 +11,23 @@
 namespace dtrain::inline v0::ps {
 namespace {
 
-void scatter(const std::vector<Target>& targets, Range chunk, std::span<const std::byte> bytes) {
+/// Pulls of more than this are copied past the caches, which would not hold them.
+constexpr std::size_t kStreamedBytes = 16 << 20;
+
+void scatter(const std::vector<Target>& targets, Range chunk, std::span<const std::byte> bytes,
+             bool streamed) {
+  const auto copy = [&](float* to, const std::byte* from, std::size_t count) {
+    if (streamed) {
+      base::stream_copy(to, from, count);
+    } else {
+      std::memcpy(to, from, count);
+    }
+  };
   const auto [first, last] = overlapping(targets, chunk);
   for (auto target = first; target != last; ++target) {
     const Range part = intersect(target->range, chunk);
-    std::memcpy(target->data + (part.begin - target->range.begin),
-                bytes.data() + (part.begin - chunk.begin) * sizeof(float),
-                part.count * sizeof(float));
+    copy(target->data + (part.begin - target->range.begin),
+         bytes.data() + (part.begin - chunk.begin) * sizeof(float), part.count * sizeof(float));
   }
 }
 
@@ -133,13 +144,15 @@ void Client::on_values(ServerLink& server, const pb::Values& values,
   if (++pull.received == pull.chunk_count()) pull_received(server);
 }
 
-bool Client::store(const ServerLink::Pull& pull, const std::vector<transport::Frame>& payload) {
+bool Client::store(const ServerLink::Pull& pull,
+                   const std::vector<transport::Frame>& payload) const {
   if (payload.size() != 1) return false;
   const auto bytes = payload.front().bytes;
   if (pull.received < pull.chunks.size()) {
     const Range chunk = pull.chunks[pull.received];
     if (bytes.size() != chunk.count * sizeof(float)) return false;
-    scatter(pull.operation->targets, chunk, bytes);
+    scatter(pull.operation->targets, chunk, bytes,
+            pull.chunks.size() * table_.chunk_elements * sizeof(float) > kStreamedBytes);
     return true;
   }
   const RowChunks::Chunk chunk = pull.rows.at(pull.received - pull.chunks.size());

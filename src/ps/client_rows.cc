@@ -87,17 +87,19 @@ std::deque<ServerLink::Pull> Client::plan_row_pulls(const std::shared_ptr<Operat
   return pulls;
 }
 
-base::Completion<std::uint64_t> Client::pull_rows(std::vector<RowTarget> targets) {
-  return start_row_pull(std::move(targets), 0);
+VersionCompletion Client::pull_rows(std::vector<RowTarget> targets, VersionCompletion done) {
+  return start_row_pull(std::move(targets), 0, std::move(done));
 }
 
-base::Completion<std::uint64_t> Client::pull_frozen_rows(std::vector<RowTarget> targets, int part) {
-  return start_row_pull(std::move(targets), static_cast<std::uint32_t>(part) + 1);
+VersionCompletion Client::pull_frozen_rows(std::vector<RowTarget> targets, int part,
+                                           VersionCompletion done) {
+  return start_row_pull(std::move(targets), static_cast<std::uint32_t>(part) + 1, std::move(done));
 }
 
-base::Completion<std::uint64_t> Client::start_row_pull(std::vector<RowTarget> targets,
-                                                       std::uint32_t frozen) {
+VersionCompletion Client::start_row_pull(std::vector<RowTarget> targets, std::uint32_t frozen,
+                                         VersionCompletion done) {
   auto operation = std::make_shared<Operation>();
+  operation->done = std::move(done);
   if (const base::Status status = admit(*operation)) {
     operation->done.set(*status);
     return operation->done;

@@ -38,6 +38,22 @@ std::vector<ps::Mapped<Element>> map(const tensor::Layout& layout, const std::ve
   return mapped;
 }
 
+/// Makes one of parts that are neighbours both in the arena and in memory: a chunk of one part is
+/// sent from where it lies, one of several is gathered.
+template <typename Element>
+void join_neighbours(std::vector<ps::Mapped<Element>>& parts) {
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    ps::Mapped<Element>& last = parts[kept];
+    if (parts[i].range.begin == last.range.end() && parts[i].data == last.data + last.range.count) {
+      last.range.count += parts[i].range.count;
+    } else {
+      parts[++kept] = parts[i];
+    }
+  }
+  parts.resize(std::min(parts.size(), kept + 1));
+}
+
 void require_something(std::size_t named) {
   if (named > 0) return;
   throw Error(ErrorCode::kInvalidArgument, "the call names no variable", "Name at least one");
@@ -174,7 +190,9 @@ class ParameterClient::Impl {
   std::unique_ptr<PendingOperation::Impl> pull(const std::vector<NamedValues>& values) {
     require_something(values.size());
     auto pending = std::make_unique<PendingOperation::Impl>();
-    pending->done = table_.pull(map(layout(), values, &NamedValues::values));
+    auto targets = map(layout(), values, &NamedValues::values);
+    join_neighbours(targets);
+    pending->done = table_.pull(std::move(targets));
     return pending;
   }
 
@@ -209,7 +227,9 @@ class ParameterClient::Impl {
                     "push_pull() names other variables in values than in gradients",
                     "Name the same variables in both, or push and pull one after the other");
       }
+      join_neighbours(request.targets);
     }
+    join_neighbours(request.sources);
     auto pending = std::make_unique<PendingOperation::Impl>();
     pending->push = table_.push(std::move(request));
     pending->done = pending->push->done;

@@ -79,48 +79,64 @@ const Table& RemoteTable::table() const {
   return client_->table();
 }
 
-PushTicket RemoteTable::push(PushRequest request) {
-  if (!table().synchronous()) clip_own_gradients(table().layout, plan_, request);
+PushTicket RemoteTable::start(std::function<void(Client&, const PushTicket&)> operation) {
   PushTicket ticket;
-  cluster_.run_on_io([&] { ticket = client_->push(std::move(request)); });
+  cluster_.post_on_io(
+      [client = client_, operation = std::move(operation), ticket] { operation(*client, ticket); },
+      [ticket](const Error& error) {
+        ticket.done.set(error);
+        ticket.released.set(base::Done{});
+      });
   return ticket;
 }
 
-base::Completion<std::uint64_t> RemoteTable::pull(std::vector<Target> targets) {
+PushTicket RemoteTable::push(PushRequest request) {
+  if (!table().synchronous()) clip_own_gradients(table().layout, plan_, request);
+  return start([request = std::move(request)](Client& client, const PushTicket& ticket) mutable {
+    client.push(std::move(request), ticket);
+  });
+}
+
+VersionCompletion RemoteTable::pull(std::vector<Target> targets) {
   (void)table();
-  base::Completion<std::uint64_t> done;
-  cluster_.run_on_io([&] { done = client_->pull(std::move(targets)); });
-  return done;
+  return start([targets = std::move(targets)](Client& client, const PushTicket& ticket) mutable {
+           client.pull(std::move(targets), ticket.done);
+         })
+      .done;
 }
 
 PushTicket RemoteTable::freeze(Freeze freeze) {
   (void)table();
-  PushTicket ticket;
-  cluster_.run_on_io([&] { ticket = client_->freeze(freeze); });
-  return ticket;
+  return start(
+      [freeze](Client& client, const PushTicket& ticket) { client.freeze(freeze, ticket); });
 }
 
-base::Completion<std::uint64_t> RemoteTable::pull_frozen(std::vector<Target> targets, int part) {
+VersionCompletion RemoteTable::pull_frozen(std::vector<Target> targets, int part) {
   (void)table();
-  base::Completion<std::uint64_t> done;
-  cluster_.run_on_io([&] { done = client_->pull_frozen(std::move(targets), part); });
-  return done;
+  return start([targets = std::move(targets), part](Client& client,
+                                                    const PushTicket& ticket) mutable {
+           client.pull_frozen(std::move(targets), part, ticket.done);
+         })
+      .done;
 }
 
-base::Completion<std::uint64_t> RemoteTable::pull_rows(std::vector<RowTarget> targets) {
+VersionCompletion RemoteTable::pull_rows(std::vector<RowTarget> targets) {
   (void)table();
   std::ranges::sort(targets, {}, &RowTarget::table);
-  base::Completion<std::uint64_t> done;
-  cluster_.run_on_io([&] { done = client_->pull_rows(std::move(targets)); });
-  return done;
+  return start([targets = std::move(targets)](Client& client, const PushTicket& ticket) mutable {
+           client.pull_rows(std::move(targets), ticket.done);
+         })
+      .done;
 }
 
-base::Completion<std::uint64_t> RemoteTable::pull_frozen_rows(std::vector<RowTarget> targets,
-                                                              int part) {
+VersionCompletion RemoteTable::pull_frozen_rows(std::vector<RowTarget> targets, int part) {
   (void)table();
-  base::Completion<std::uint64_t> done;
-  cluster_.run_on_io([&] { done = client_->pull_frozen_rows(std::move(targets), part); });
-  return done;
+  std::ranges::sort(targets, {}, &RowTarget::table);
+  return start([targets = std::move(targets), part](Client& client,
+                                                    const PushTicket& ticket) mutable {
+           client.pull_frozen_rows(std::move(targets), part, ticket.done);
+         })
+      .done;
 }
 
 std::uint64_t RemoteTable::wait(const PushTicket& ticket) {

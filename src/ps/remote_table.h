@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -25,17 +26,20 @@ class RemoteTable {
   /// Asynchronous gradients are clipped by norm here, on the caller's thread. The memory in the
   /// request is borrowed until both of the ticket's completions are set.
   PushTicket push(PushRequest request);
-  base::Completion<std::uint64_t> pull(std::vector<Target> targets);
+  VersionCompletion pull(std::vector<Target> targets);
   /// See Client.
   PushTicket freeze(Freeze freeze);
-  base::Completion<std::uint64_t> pull_frozen(std::vector<Target> targets, int part);
+  VersionCompletion pull_frozen(std::vector<Target> targets, int part);
   /// Tables may come in any order, each once; their values are borrowed until it is done.
-  base::Completion<std::uint64_t> pull_rows(std::vector<RowTarget> targets);
-  base::Completion<std::uint64_t> pull_frozen_rows(std::vector<RowTarget> targets, int part);
+  VersionCompletion pull_rows(std::vector<RowTarget> targets);
+  VersionCompletion pull_frozen_rows(std::vector<RowTarget> targets, int part);
   /// Waits for both completions and returns the version or throws the error.
   static std::uint64_t wait(const PushTicket& ticket);
 
  private:
+  /// Has the I/O thread begin an operation, and does not wait until it has.
+  PushTicket start(std::function<void(Client&, const PushTicket&)> operation);
+
   Cluster::Impl& cluster_;
   std::shared_ptr<Client> client_;
   compute::UpdatePlan plan_;

@@ -55,10 +55,13 @@ pb::Begin::Kind Client::kind_of(const Operation& operation) {
   return operation.assign ? pb::Begin::ASSIGN : pb::Begin::PUSH;
 }
 
-PushTicket Client::freeze(Freeze freeze) { return start_push({}, freeze); }
+PushTicket Client::freeze(Freeze freeze, PushTicket ticket) {
+  return start_push({}, freeze, std::move(ticket));
+}
 
-base::Completion<std::uint64_t> Client::pull_frozen(std::vector<Target> targets, int part) {
-  return start_pull(std::move(targets), static_cast<std::uint32_t>(part) + 1);
+VersionCompletion Client::pull_frozen(std::vector<Target> targets, int part,
+                                      VersionCompletion done) {
+  return start_pull(std::move(targets), static_cast<std::uint32_t>(part) + 1, std::move(done));
 }
 
 }  // namespace dtrain::inline v0::ps

@@ -1,6 +1,8 @@
 #include "tensor/layout.h"
 
+#include <algorithm>
 #include <limits>
+#include <numeric>
 #include <unordered_set>
 
 #include "base/strings.h"
@@ -35,6 +37,10 @@ std::size_t counted(const Shape& shape, const std::string& where) {
   return count;
 }
 
+auto name_in(const std::vector<LayoutEntry>& entries) {
+  return [&entries](std::size_t index) -> std::string_view { return entries[index].name; };
+}
+
 }  // namespace
 
 std::size_t LayoutEntry::row_count() const {
@@ -63,14 +69,15 @@ Layout Layout::plan(const std::vector<Variable>& variables) {
     layout.count_ = align_up(entry.end());
     layout.entries_.push_back(std::move(entry));
   }
+  layout.by_name_.resize(layout.entries_.size());
+  std::iota(layout.by_name_.begin(), layout.by_name_.end(), std::size_t{0});
+  std::ranges::sort(layout.by_name_, {}, name_in(layout.entries_));
   return layout;
 }
 
 const LayoutEntry* Layout::find(std::string_view name) const {
-  for (const LayoutEntry& entry : entries_) {
-    if (entry.name == name) return &entry;
-  }
-  return nullptr;
+  const auto found = std::ranges::lower_bound(by_name_, name, {}, name_in(entries_));
+  return found != by_name_.end() && entries_[*found].name == name ? &entries_[*found] : nullptr;
 }
 
 const LayoutEntry& Layout::at(std::string_view name) const {

@@ -41,6 +41,7 @@ class Layout {
 
  private:
   std::vector<LayoutEntry> entries_;
+  std::vector<std::size_t> by_name_;  ///< Indices of entries_, in the order of the names.
   std::size_t count_ = 0;
 };
 

@@ -321,6 +321,22 @@ void ShmHub::collect_returns() {
   }
 }
 
+void ShmHub::end_round() {
+  collect_returns();
+  for (const std::uint64_t number : awake_) {
+    if (ShmSession* session = find_session(number)) session->flush();
+  }
+  // Flushing may have let go of what was received.
+  collect_returns();
+}
+
+bool ShmHub::has_news() const {
+  return !changed_.empty() || std::ranges::any_of(awake_, [&](std::uint64_t number) {
+    const auto found = sessions_.find(number);
+    return found != sessions_.end() && found->second->has_news();
+  });
+}
+
 base::TimePoint ShmHub::prepare_wait(base::TimePoint now) {
   collect_returns();
   awake_.merge(blocked_);

@@ -65,7 +65,11 @@ class ShmHub final : private ShmSessionOwner {
   void on_event(std::uint64_t key);
   /// Once a round, at its beginning: receives and sends.
   void pump(base::TimePoint now);
-  /// Once a round, at its end. When the hub wants the next round at the latest; TimePoint::min()
+  /// Once a round, at its end: peers get back what they have lent.
+  void end_round();
+  /// Whether one of the sessions that are awake has something to receive or room to send.
+  bool has_news() const;
+  /// Before the thread sleeps. When the hub wants the next round at the latest; TimePoint::min()
   /// when at once.
   base::TimePoint prepare_wait(base::TimePoint now);
   /// Waits at most `linger` until what was sent has been read; then everything ends.

@@ -109,10 +109,13 @@ void ShmRing::want_room(bool wanted) {
 void ShmRing::abandon() { store32(kAbandoned, 1); }
 bool ShmRing::peer_abandoned() const { return load32(kAbandoned) != 0; }
 
+bool ShmRing::has_news() const {
+  return load64(kHead) != tail_ || (wants_room_ && load64(kTail) != peer_tail_);
+}
+
 bool ShmRing::try_sleep() {
   if ((sleep_ & 1) == 0) store32(kSleep, ++sleep_);
-  const bool room = wants_room_ && load64(kTail) != peer_tail_;
-  if (load64(kHead) == tail_ && !room) return true;
+  if (!has_news()) return true;
   wake();
   return false;
 }

@@ -48,6 +48,8 @@ class ShmRing {
   void abandon();
   bool peer_abandoned() const;
 
+  /// Whether there is something to read, or room that was waited for.
+  bool has_news() const;
   /// False, and awake, when there is something to do; else asleep until wake().
   bool try_sleep();
   void wake();

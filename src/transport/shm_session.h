@@ -97,6 +97,7 @@ class ShmSession {
   /// Looks which of the segments that the peer knows are gone; true if it is to be told.
   bool sweep();
   /// See ShmRing.
+  bool has_news() const { return state_ == State::kOpen && ring_->has_news(); }
   bool try_sleep();
   /// Messages are waiting for room.
   bool waits() const { return !waiting_.empty(); }

@@ -115,7 +115,7 @@ void ZmqEndpoint::post(std::function<void()> function) {
     base::MutexLock lock(mutex_);
     if (stopping_) return;
     posted_.push_back(std::move(function));
-    if (std::exchange(woken_, true)) return;
+    if (std::exchange(awake_, true)) return;
   }
   wake();
 }

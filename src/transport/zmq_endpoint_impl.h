@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/spin_wait.h"
 #include "transport/dispatcher.h"
 #include "transport/endpoint.h"
 #include "transport/gate.h"
@@ -57,7 +58,11 @@ class ZmqEndpoint final : public Endpoint, private ShmHost {
   void release_context();
 
   void run_on_io();
-  void wait_on_io(base::TimePoint until);
+  /// Whether there is something to do soon: nobody has to wake this thread then.
+  bool spin_on_io(base::TimePoint until);
+  void sleep_on_io(base::TimePoint until);
+  /// Takes in what has happened to descriptors; false when nothing has.
+  bool poll_on_io(int timeout_ms);
   void drain_on_io(LinkId source);
   void receive_on_io(LinkId source, RawMessage& raw);
   void run_posted_on_io();
@@ -101,12 +106,14 @@ class ZmqEndpoint final : public Endpoint, private ShmHost {
   /// takes in what they have announced: new sockets and those that were sent on belong here too.
   std::vector<LinkId> active_;
   std::vector<LinkId> monitors_;
+  base::SpinWait spin_;
   /// Null when shared memory is not wanted. Its context is thread-safe.
   std::unique_ptr<ShmHub> hub_;
 
   base::Mutex mutex_;
   bool stopping_ DTRAIN_GUARDED_BY(mutex_) = false;
-  bool woken_ DTRAIN_GUARDED_BY(mutex_) = false;
+  /// False while the thread waits for what wake() writes.
+  bool awake_ DTRAIN_GUARDED_BY(mutex_) = true;
   std::vector<std::function<void()>> posted_ DTRAIN_GUARDED_BY(mutex_);
 
   std::unique_ptr<Resolver> resolver_ =

@@ -141,8 +141,8 @@ void ZmqEndpoint::run_on_io() {
   base::TimePoint next = base::TimePoint::min();
   if (hub_) hub_->context().desk->set_io_thread();
   while (true) {
-    if (hub_) next = std::min(next, hub_->prepare_wait(now()));
-    wait_on_io(next);
+    if (hub_) hub_->end_round();
+    if (!spin_on_io(next)) sleep_on_io(next);
     {
       base::MutexLock lock(mutex_);
       if (stopping_) break;
@@ -166,17 +166,41 @@ void ZmqEndpoint::run_on_io() {
   close_all_on_io();
 }
 
-void ZmqEndpoint::wait_on_io(base::TimePoint until) {
+bool ZmqEndpoint::spin_on_io(base::TimePoint until) {
+  if (until <= now() || !active_.empty() || !monitors_.empty()) return false;
+  int turn = 0;
+  return spin_.until([&] {
+    if (hub_ && hub_->has_news()) return true;
+    {
+      base::MutexLock lock(mutex_);
+      if (!posted_.empty() || stopping_) return true;
+    }
+    // Sockets and doorbells take a system call to look at.
+    return ++turn % 4 == 0 && poll_on_io(0);
+  });
+}
+
+void ZmqEndpoint::sleep_on_io(base::TimePoint until) {
+  if (hub_) until = std::min(until, hub_->prepare_wait(now()));
   int timeout_ms = -1;
-  if (!active_.empty() || !monitors_.empty()) {
-    timeout_ms = 0;
-  } else if (until != base::kForever) {
+  if (until != base::kForever) {
     // Rounded up: waking before the time would only turn the loop once more.
     const base::TimePoint at = now();
     const base::Duration left = std::max(until, at) - at;
     timeout_ms = static_cast<int>(std::min<std::int64_t>(
         std::max<std::int64_t>(0, (left.count() + 999'999) / 1'000'000), 60'000));
   }
+  {
+    base::MutexLock lock(mutex_);
+    if (!posted_.empty() || stopping_ || !active_.empty() || !monitors_.empty()) timeout_ms = 0;
+    awake_ = timeout_ms == 0;
+  }
+  poll_on_io(timeout_ms);
+  base::MutexLock lock(mutex_);
+  awake_ = true;
+}
+
+bool ZmqEndpoint::poll_on_io(int timeout_ms) {
   std::array<epoll_event, 64> events;
   const int count =
       epoll_wait(poll_fd_, events.data(), static_cast<int>(events.size()), timeout_ms);
@@ -193,6 +217,7 @@ void ZmqEndpoint::wait_on_io(base::TimePoint until) {
       active_.push_back(key);
     }
   }
+  return count > 0;
 }
 
 void ZmqEndpoint::drain_on_io(LinkId source) {
@@ -244,7 +269,6 @@ void ZmqEndpoint::run_posted_on_io() {
   {
     base::MutexLock lock(mutex_);
     functions.swap(posted_);
-    woken_ = false;
   }
   for (const std::function<void()>& function : functions) {
     {

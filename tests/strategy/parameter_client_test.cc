@@ -86,6 +86,42 @@ TEST(ParameterClient, ANormIsOverTheVariablesOfThePush) {
   EXPECT_TRUE(errors.empty()) << errors.begin()->second;
 }
 
+TEST(ParameterClient, NeighboursInMemoryAreReadWhereTheyLieTogether) {
+  const auto errors = run_cluster(1, 1, [](Cluster& cluster) {
+    constexpr std::size_t kCount = 1024;
+    const std::vector<std::string> names = {"a", "b", "c", "d"};
+    std::vector<Variable> variables;
+    for (const std::string& name : names) variables.push_back({.name = name, .shape = {kCount}});
+    ParameterClient client(cluster);
+    client.declare(variables, Sgd{.learning_rate = 1.0F});
+    TransferMemory memory = client.allocate(8 * kCount);
+    // a and b are neighbours here as among the variables; d and c lie the other way round.
+    const auto place = [&](std::size_t i, std::size_t from) {
+      return memory.span().subspan((from + (i == 2 ? 3 : i == 3 ? 2 : i)) * kCount, kCount);
+    };
+    std::vector<NamedGradient> gradients;
+    std::vector<NamedValues> values;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      std::ranges::fill(place(i, 0), static_cast<float>(i + 1));
+      gradients.push_back({names[i], place(i, 0)});
+      values.push_back({names[i], place(i, 4)});
+    }
+    client.push_pull(gradients, values);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const auto expected = -static_cast<float>(i + 1);
+      EXPECT_EQ(std::ranges::count(place(i, 4), expected), static_cast<std::ptrdiff_t>(kCount));
+    }
+    client.push({gradients[0], gradients[1]});
+    const Traffic before = cluster.traffic();
+    client.push({gradients[0], gradients[1]});
+    EXPECT_EQ(cluster.traffic().staged_bytes, before.staged_bytes);
+    client.pull({values[1], values[0]});
+    EXPECT_EQ(values[0].values[0], -3.0F);
+    EXPECT_EQ(values[1].values[kCount - 1], -6.0F);
+  });
+  EXPECT_TRUE(errors.empty()) << errors.begin()->second;
+}
+
 TEST(ParameterClient, AllocatedMemoryIsReadWhereItLies) {
   const auto errors = run_cluster(1, 2, [](Cluster& cluster) {
     constexpr std::size_t kCount = 100'000;

@@ -31,6 +31,21 @@ TEST(Layout, PutsEachVariableOnABoundaryInTheGivenOrder) {
   EXPECT_EQ(layout.at("b").row_count(), 1U);
 }
 
+TEST(Layout, FindsEachOfManyVariables) {
+  std::vector<Variable> variables;
+  for (int i = 0; i < 300; ++i) {
+    variables.push_back({.name = std::to_string((i * 7919) % 300), .shape = {1}});
+  }
+  const Layout layout = Layout::plan(variables);
+  const Layout copy = layout;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    ASSERT_EQ(copy.at(variables[i].name).offset, 16 * i);
+  }
+  EXPECT_EQ(copy.find("300"), nullptr);
+  EXPECT_EQ(copy.find(""), nullptr);
+  EXPECT_EQ(Layout().find("a"), nullptr);
+}
+
 TEST(Layout, MistakesNameTheVariable) {
   EXPECT_NE(error_of({{.name = "", .shape = {1}}}).find("variable 0 has an empty name"),
             std::string::npos);

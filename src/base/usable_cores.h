@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-namespace dtrain::inline v0::app {
+namespace dtrain::inline v0::base {
 
 /// Cores that this process may keep busy: its CPU affinity, further limited by the CPU quotas of
 /// its control groups (version 1 and 2) and of those above, rounded down. At least 1.
@@ -12,4 +12,4 @@ int usable_cores();
 /// `root`/sys/fs/cgroup); infinity when there is none.
 double cgroup_quota_cores(const std::filesystem::path& root);
 
-}  // namespace dtrain::inline v0::app
+}  // namespace dtrain::inline v0::base

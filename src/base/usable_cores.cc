@@ -1,4 +1,4 @@
-#include "app/usable_cores.h"
+#include "base/usable_cores.h"
 
 #include <sched.h>
 
@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-namespace dtrain::inline v0::app {
+namespace dtrain::inline v0::base {
 namespace {
 
 namespace fs = std::filesystem;
@@ -97,4 +97,4 @@ int usable_cores() {
   return std::max(1, static_cast<int>(cores));
 }
 
-}  // namespace dtrain::inline v0::app
+}  // namespace dtrain::inline v0::base

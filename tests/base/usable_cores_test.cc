@@ -1,4 +1,4 @@
-#include "app/usable_cores.h"
+#include "base/usable_cores.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-namespace dtrain::app {
+namespace dtrain::base {
 namespace {
 
 namespace fs = std::filesystem;
@@ -91,4 +91,4 @@ TEST_F(UsableCoresTest, AffinityLimitsTheCores) {
 }
 
 }  // namespace
-}  // namespace dtrain::app
+}  // namespace dtrain::base
