@@ -14,6 +14,7 @@ namespace {
 /// that neighbours make one run.
 constexpr std::size_t kPaddingMax = 16;
 constexpr std::size_t kBeginFramesMax = 8;
+constexpr std::size_t kBeginBytesMax = 256 << 10;
 
 template <typename Element>
 std::vector<Range> runs_of(const std::vector<Mapped<Element>>& parts) {
@@ -204,8 +205,12 @@ void Client::begin(ServerLink& server, ServerLink::Push& push) {
   push.begun = true;
   push.credit = count_eager(push.chunks, push.rows, server.eager_bytes);
   std::vector<transport::Frame> payload;
-  while (push.sent < push.credit && payload.size() < kBeginFramesMax) {
+  // Small chunks go along. A large one ends the message, which is handed over only when all of it
+  // has arrived: the server is to begin its work meanwhile.
+  std::size_t bytes = 0;
+  while (push.sent < push.credit && payload.size() < kBeginFramesMax && bytes < kBeginBytesMax) {
     payload.push_back(chunk_frame(push, push.sent++));
+    bytes += payload.back().bytes.size();
   }
   send(server, begin_request(push), std::move(payload));
   send_chunks(server, push);

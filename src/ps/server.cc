@@ -72,8 +72,9 @@ void Server::advance_synchronous() {
     if (!session || !session->pushing()) return;
     if (session->weight == 0) continue;
     const std::uint32_t bound = whole ? session->chunk_count() : limit;
-    while (session->applied < bound && !session->stash.empty()) sum_next_chunk(*session, first);
+    // Granted before the work on what has come: the next chunks travel meanwhile.
     grant(*session, bound);
+    while (session->applied < bound && !session->stash.empty()) sum_next_chunk(*session, first);
     whole = whole && session->applied == session->chunk_count();
     // Rows are each worker's own, so their order is that of whole workers.
     limit = std::min(session->applied, static_cast<std::uint32_t>(session->chunks.size()));
@@ -128,11 +129,9 @@ void Server::advance_asynchronous() {
       turns_.pop_front();
       continue;
     }
+    grant(*session, session->chunk_count());
     while (!session->stash.empty()) apply_next_chunk(*session);
-    if (session->applied < session->chunk_count()) {
-      grant(*session, session->chunk_count());
-      return;
-    }
+    if (session->applied < session->chunk_count()) return;
     // An update counts on servers that have nothing of it, too: a step is one everywhere.
     if (session->weight > 0 && !shard_->updating()) shard_->begin_update();
     if (shard_->updating()) {

@@ -83,8 +83,8 @@ Session* Server::contributor_in_turn() {
 bool Server::sum_contribution(Session& session) {
   open_step_.summing = session.incarnation;
   const bool first = open_step_.weight_total == 0;
-  while (!session.stash.empty()) sum_next_chunk(session, first);
   grant(session, session.chunk_count());
+  while (!session.stash.empty()) sum_next_chunk(session, first);
   if (session.applied < session.chunk_count()) return false;
   open_step_.summing = 0;
   open_step_.contributors.push_back(session.incarnation);
