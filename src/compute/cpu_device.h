@@ -8,7 +8,7 @@
 
 namespace dtrain::inline v0::compute {
 
-enum class InstructionSet { kBaseline, kAvx2 };
+enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
 
 /// What this build has and this machine can run, the fastest last.
 std::vector<InstructionSet> supported_instruction_sets();

@@ -184,6 +184,7 @@ struct KernelTable {
 extern const KernelTable kBaselineKernels;
 #if defined(__x86_64__)
 extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvx512Kernels;
 #endif
 
 }  // namespace dtrain::inline v0::compute

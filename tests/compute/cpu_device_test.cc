@@ -8,7 +8,8 @@ namespace dtrain::inline v0::compute {
 namespace {
 
 std::string set_name(InstructionSet set) {
-  return set == InstructionSet::kBaseline ? "Baseline" : "Avx2";
+  if (set == InstructionSet::kBaseline) return "Baseline";
+  return set == InstructionSet::kAvx2 ? "Avx2" : "Avx512";
 }
 
 std::vector<DeviceCase> all_cpu_devices() {

@@ -177,6 +177,11 @@ TEST_P(DeviceSuite, ProductsAgreeWithSumsInDouble) {
       {70, 701, 513, false, true, true, Activation::kSigmoid},
       {601, 97, 259, false, false, true, Activation::kElu},
       {200, 97, 31, true, true, false, Activation::kLinear},
+      {301, 1, 237, false, false, true, Activation::kRelu},
+      {90, 1, 700, false, true, false, Activation::kLinear},
+      {333, 1, 70, true, false, true, Activation::kTanh},
+      {20, 1, 500, true, true, false, Activation::kLinear},
+      {130, 3, 400, false, false, true, Activation::kLinear},
   };
   for (const ProductCase& c : cases) {
     SCOPED_TRACE(testing::Message() << c.rows << " x " << c.columns << " x " << c.depth);

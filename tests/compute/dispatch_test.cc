@@ -19,6 +19,7 @@ TEST(Dispatch, EveryTableNamesItself) {
   EXPECT_EQ(std::string(kBaselineKernels.name), "baseline");
 #if defined(__x86_64__)
   EXPECT_EQ(std::string(kAvx2Kernels.name), "avx2");
+  EXPECT_EQ(std::string(kAvx512Kernels.name), "avx512");
 #endif
 }
 
