@@ -24,8 +24,9 @@
 namespace dtrain::inline v0::model {
 
 /// Called during train_step when backward has finished the range [begin, end) of the gradient
-/// arena. Ranges come in order, meet and cover the arena, so everything before `end` is final. On
-/// a device with memory of its own, "finished" means that the work has been ordered.
+/// arena. Ranges come in order, meet and cover the arena, so everything before `end` is final, and
+/// the values there are not read any more until the next step. On a device with memory of its own,
+/// "finished" means that the work has been ordered.
 using GradientsReady = std::function<void(std::size_t begin, std::size_t end)>;
 
 /// Where a table of rows is that the network does not hold: fills `values` with the rows that
@@ -145,7 +146,7 @@ class Network {
   const float* inputs_on_device(const tensor::Batch& batch);
   /// Runs the first `count` stages; in_[i] and in_[i + 1] become what stage i reads and gives.
   void forward(const Pass& pass, const tensor::Batch& batch, std::size_t count);
-  void backward(const Pass& pass, std::size_t count, float* gradient);
+  void backward(Pass pass, std::size_t count, float* gradient);
   /// Forward as far as the loss needs, loss and metrics. Returns the number of stages run for the
   /// loss.
   std::size_t forward_and_measure(const Pass& pass, const tensor::Batch& batch, Sums& sums);
@@ -183,6 +184,12 @@ class Network {
   std::optional<RowTable> row_table_;
   FetchRows fetch_rows_;
   std::vector<std::int64_t> ids_;  ///< Of the batch; numbers in row_keys_ where there are such.
+  struct IdPlace {
+    std::uint64_t id = 0;
+    std::size_t place = 0;  ///< In ids_.
+  };
+  std::vector<IdPlace> sorted_ids_;
+  std::vector<IdPlace> spare_ids_;
   std::vector<std::uint64_t> row_keys_;
   std::vector<float> host_rows_;  ///< Values and gradients on their way to or from a device.
   compute::Buffer<std::int64_t> ids_on_device_;

@@ -66,15 +66,16 @@ std::size_t Network::forward_and_measure(const Pass& pass, const tensor::Batch& 
   return for_loss;
 }
 
-void Network::backward(const Pass& pass, std::size_t count, float* gradient) {
+void Network::backward(Pass pass, std::size_t count, float* gradient) {
+  GradientMark mark(gradients_ready_);
+  pass.mark = &mark;
   float* spare = gradient_buffers_[1].reserve(device_, pass.examples * outputs_max_).data();
   for (std::size_t i = count; i-- > first_trainable_;) {
     const Operation& operation = *stages_[i].operation;
     if (operation.is_identity(pass.training)) continue;
     operation.backward(pass, in_[i], in_[i + 1], gradient, i == first_trainable_ ? nullptr : spare);
     std::swap(gradient, spare);
-    const Slot slot = slots_[i];
-    if (slot.begin < slot.end && gradients_ready_) gradients_ready_(slot.begin, slot.end);
+    if (slots_[i].begin < slots_[i].end) mark.reach(slots_[i].end);
   }
 }
 

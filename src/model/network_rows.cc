@@ -1,6 +1,8 @@
 // The ids that an embedding takes, and the rows that they name where its table is elsewhere.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "base/strings.h"
 #include "dtrain/error.h"
@@ -54,20 +56,38 @@ void Network::read_ids(const tensor::Batch& batch) {
   }
 }
 
-/// ids_ become places in row_keys_, which holds each id of the batch once.
+/// ids_ become places in row_keys_, which holds each id of the batch once. Ids are sorted digit by
+/// digit: they are many, and have few digits.
 void Network::number_rows() {
-  row_keys_.assign(ids_.begin(), ids_.end());
-  std::ranges::sort(row_keys_);
-  row_keys_.erase(std::unique(row_keys_.begin(), row_keys_.end()), row_keys_.end());
-  for (std::int64_t& id : ids_) {
-    const auto key = std::ranges::lower_bound(row_keys_, static_cast<std::uint64_t>(id));
-    id = key - row_keys_.begin();
+  constexpr int kDigitBits = 11;
+  constexpr std::uint64_t kDigits = std::uint64_t{1} << kDigitBits;
+  sorted_ids_.resize(ids_.size());
+  spare_ids_.resize(ids_.size());
+  for (std::size_t i = 0; i < ids_.size(); ++i) {
+    sorted_ids_[i] = {static_cast<std::uint64_t>(ids_[i]), i};
+  }
+  const auto ids_end = static_cast<std::uint64_t>(id_count_);
+  for (int shift = 0; shift < 64 && (ids_end - 1) >> shift != 0; shift += kDigitBits) {
+    const auto digit_of = [shift](const IdPlace& id) { return id.id >> shift & (kDigits - 1); };
+    std::array<std::size_t, kDigits + 1> starts{};
+    for (const IdPlace& id : sorted_ids_) ++starts[digit_of(id) + 1];
+    for (std::size_t digit = 0; digit < kDigits; ++digit) starts[digit + 1] += starts[digit];
+    for (const IdPlace& id : sorted_ids_) spare_ids_[starts[digit_of(id)]++] = id;
+    std::swap(sorted_ids_, spare_ids_);
+  }
+  row_keys_.clear();
+  for (const IdPlace& id : sorted_ids_) {
+    if (row_keys_.empty() || row_keys_.back() != id.id) row_keys_.push_back(id.id);
+    ids_[id.place] = static_cast<std::int64_t>(row_keys_.size() - 1);
   }
 }
 
 void Network::add_ids(const tensor::Batch& batch, Pass& pass) {
   read_ids(batch);
-  if (row_table_) number_rows();
+  if (row_table_) {
+    row_keys_.reserve(ids_.size());
+    number_rows();
+  }
   pass.ids = ids_;
   if (!device_.is_host_memory()) {
     const auto copy = ids_on_device_.reserve(device_, ids_.size());

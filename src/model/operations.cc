@@ -1,5 +1,6 @@
 #include "model/operations.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/philox.h"
@@ -49,18 +50,34 @@ class DenseOperation final : public Operation {
     if (spec_.use_bias) {
       pass.device.column_sums(gradient, pass.gradients.subspan(bias_.offset, bias_.count));
     }
-    pass.device.product({.a = {in, rows, inputs},
-                         .b = gradient,
-                         .transpose_a = true,
-                         .out = {pass.gradients.data() + kernel_.offset, inputs, units}});
-    if (in_gradient == nullptr) return;
-    pass.device.product({.a = gradient,
-                         .b = kernel(pass),
-                         .transpose_b = true,
-                         .out = {in_gradient, rows, inputs}});
+    // First what reads the kernel: it may change once it is known that its gradient is written.
+    if (in_gradient != nullptr) {
+      pass.device.product({.a = gradient,
+                           .b = kernel(pass),
+                           .transpose_b = true,
+                           .out = {in_gradient, rows, inputs}});
+    }
+    const std::size_t piece = piece_rows();
+    for (std::size_t row = 0; row < inputs; row += piece) {
+      const std::size_t count = std::min(piece, inputs - row);
+      const std::size_t first = kernel_.offset + row * units;
+      pass.device.product({.a = {in + row, rows, count, inputs},
+                           .b = gradient,
+                           .transpose_a = true,
+                           .out = {pass.gradients.data() + first, count, units}});
+      if (pass.mark && row + count < inputs) pass.mark->reach(first + count * units);
+    }
   }
 
  private:
+  /// The kernel's gradient is written in pieces of about a megabyte: they stay in the second-level
+  /// cache while they are summed, and who waits for it can start with the first ones.
+  std::size_t piece_rows() const {
+    constexpr std::size_t kPieceElements = 1 << 18;
+    constexpr std::size_t kMultiple = 48;  // whole blocks of product kernels
+    const std::size_t rows = kPieceElements / std::max<std::size_t>(spec_.shape.units, 1);
+    return std::max(rows / kMultiple * kMultiple, kMultiple);
+  }
   ConstMatrix kernel(const Pass& pass) const {
     return {pass.values.data() + kernel_.offset, spec_.shape.inputs, spec_.shape.units};
   }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +28,24 @@ struct Place {
   std::size_t count = 0;
 };
 
+/// Whom backward tells how far the gradient arena is written. Confined to the pass.
+class GradientMark {
+ public:
+  /// As GradientsReady in network.h; may be empty.
+  explicit GradientMark(const std::function<void(std::size_t, std::size_t)>& ready)
+      : ready_(ready) {}
+  bool heard() const { return static_cast<bool>(ready_); }
+  /// Everything before `end` is final.
+  void reach(std::size_t end) {
+    if (heard() && end > begin_) ready_(begin_, end);
+    begin_ = end;
+  }
+
+ private:
+  const std::function<void(std::size_t, std::size_t)>& ready_;
+  std::size_t begin_ = 0;
+};
+
 /// What a pass through the network shares between operations. All memory is the device's.
 struct Pass {
   compute::Device& device;
@@ -42,6 +61,8 @@ struct Pass {
   /// The rows that ids number where the table is elsewhere, and the memory of their gradients.
   std::span<const float> rows = {};
   std::span<float> row_gradients = {};
+  /// Null unless training. An operation may tell it of the first part of its variables.
+  GradientMark* mark = nullptr;
 };
 
 /// One step of the computation: `examples` rows in, `examples` rows out. It owns no memory that
@@ -66,7 +87,8 @@ class Operation {
 
   virtual void forward(const Pass& pass, const float* in, float* out) const = 0;
   /// Writes its range of pass.gradients, and in_gradient unless that is null. `out_gradient` may
-  /// be overwritten; it and in_gradient are different memory.
+  /// be overwritten; it and in_gradient are different memory. Values of variables that the pass's
+  /// mark has been told of are not read any more.
   virtual void backward(const Pass& pass, const float* in, const float* out, float* out_gradient,
                         float* in_gradient) const = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/strings.h"
@@ -40,7 +41,8 @@ Client::Client(transport::Endpoint& endpoint, std::vector<ServerAddress> servers
       rank_(rank),
       logger_(std::move(logger)),
       options_(options),
-      norms_(table_, partition(table_.layout, table_.servers)) {
+      norms_(table_, partition(table_.layout, table_.servers)),
+      staging_(endpoint) {
   const std::vector<Range> slices = partition(table_.layout, table_.servers);
   servers_.resize(servers.size());
   for (std::size_t i = 0; i < servers.size(); ++i) {
@@ -119,6 +121,7 @@ PushTicket Client::start_push(PushRequest request, Freeze freeze, PushTicket tic
   operation->restored_step = request.step;
   operation->freeze = freeze;
   operation->rows = std::move(request.rows);
+  operation->ready_end = std::move(request.ready_end);
   const bool fused = !operation->targets.empty();
   operation->parts_left = static_cast<int>(servers_.size()) * (fused ? 2 : 1);
   const std::vector<Range> runs = runs_of(operation->sources);
@@ -140,6 +143,16 @@ PushTicket Client::start_push(PushRequest request, Freeze freeze, PushTicket tic
     start(server);
   }
   return ticket;
+}
+
+void Client::resume() {
+  for (ServerLink& server : servers_) resume(server);
+}
+
+void Client::resume(ServerLink& server) {
+  if (!server.pushes.empty() && server.pushes.front().begun) {
+    send_chunks(server, server.pushes.front());
+  }
 }
 
 VersionCompletion Client::pull(std::vector<Target> targets, VersionCompletion done) {
@@ -208,7 +221,7 @@ void Client::begin(ServerLink& server, ServerLink::Push& push) {
   // Small chunks go along. A large one ends the message, which is handed over only when all of it
   // has arrived: the server is to begin its work meanwhile.
   std::size_t bytes = 0;
-  while (push.sent < push.credit && payload.size() < kBeginFramesMax && bytes < kBeginBytesMax) {
+  while (payload.size() < kBeginFramesMax && bytes < kBeginBytesMax && may_send(push)) {
     payload.push_back(chunk_frame(push, push.sent++));
     bytes += payload.back().bytes.size();
   }
@@ -216,12 +229,21 @@ void Client::begin(ServerLink& server, ServerLink::Push& push) {
   send_chunks(server, push);
 }
 
+bool Client::may_send(const ServerLink::Push& push) {
+  if (push.sent >= std::min<std::size_t>(push.credit, push.chunk_count())) return false;
+  const auto& ready_end = push.operation->ready_end;
+  if (!ready_end) return true;
+  // Rows come when everything is written.
+  const std::size_t end = push.sent < push.chunks.size() ? push.chunks[push.sent].end()
+                                                         : std::numeric_limits<std::size_t>::max();
+  return end <= ready_end->load(std::memory_order_acquire);
+}
+
 void Client::send_chunks(ServerLink& server, ServerLink::Push& push) {
   pb::Request request;
   pb::Chunk& message = *request.mutable_chunk();
   message.set_sequence(push.sequence);
-  const auto end = std::min<std::size_t>(push.credit, push.chunk_count());
-  while (push.sent < end) {
+  while (may_send(push)) {
     message.set_index(push.sent);
     std::vector<transport::Frame> payload{chunk_frame(push, push.sent)};
     ++push.sent;
@@ -229,7 +251,7 @@ void Client::send_chunks(ServerLink& server, ServerLink::Push& push) {
   }
 }
 
-transport::Frame Client::chunk_frame(const ServerLink::Push& push, std::uint32_t index) const {
+transport::Frame Client::chunk_frame(const ServerLink::Push& push, std::uint32_t index) {
   if (index >= push.chunks.size()) return row_frame(push, index - push.chunks.size());
   const Operation& operation = *push.operation;
   const Range chunk = push.chunks[index];

@@ -12,6 +12,7 @@
 #include "observe/log.h"
 #include "ps/norms.h"
 #include "ps/rows.h"
+#include "ps/staging.h"
 #include "ps/table.h"
 #include "transport/endpoint.h"
 
@@ -43,6 +44,10 @@ struct PushRequest {
   /// Row gradients, part of the same update; tables ascend. In synchronous mode all workers name
   /// the same tables, with keys or without.
   std::vector<std::shared_ptr<const RowBatch>> rows;
+  /// Elements of the arena before this are written already; whoever writes the others raises it,
+  /// and calls Client::resume() at the end at the latest. Targets of elements behind it are not
+  /// written either. Null: everything is written.
+  std::shared_ptr<const std::atomic<std::size_t>> ready_end;
 };
 
 /// Whether servers keep a copy of their state for a checkpoint.
@@ -150,6 +155,9 @@ class Client final : public transport::Handler {
   /// Sets the ticket that it returns, which may be one that the caller waits for already; so do
   /// the operations below.
   PushTicket push(PushRequest request, PushTicket ticket = {});
+  /// Goes on with pushes whose ready_end has been raised. Messages from servers have that effect,
+  /// too, so that nobody needs to wake the I/O thread for each piece.
+  void resume();
   /// Values of at least the version that this client's pushes have reached. `targets` ascend, are
   /// disjoint and belong to the client until the operation is done.
   VersionCompletion pull(std::vector<Target> targets, VersionCompletion done = {});
@@ -184,7 +192,7 @@ class Client final : public transport::Handler {
                                VersionCompletion done);
   // client_rows.cc: what rows add.
   void add_rows(ServerLink::Push& push, const ServerLink& server) const;
-  transport::Frame row_frame(const ServerLink::Push& push, std::uint64_t index) const;
+  transport::Frame row_frame(const ServerLink::Push& push, std::uint64_t index);
   VersionCompletion start_row_pull(std::vector<RowTarget> targets, std::uint32_t frozen,
                                    VersionCompletion done);
   std::deque<ServerLink::Pull> plan_row_pulls(const std::shared_ptr<Operation>& operation,
@@ -211,10 +219,13 @@ class Client final : public transport::Handler {
   pb::Request begin_request(const ServerLink::Push& push) const;
   void begin(ServerLink& server, ServerLink::Push& push);
   void send_chunks(ServerLink& server, ServerLink::Push& push);
+  void resume(ServerLink& server);
+  /// Whether the next chunk may be sent and is written.
+  static bool may_send(const ServerLink::Push& push);
   void ask(ServerLink& server, ServerLink::Pull& pull);
   void push_applied(ServerLink& server);
   void pull_received(ServerLink& server);
-  transport::Frame chunk_frame(const ServerLink::Push& push, std::uint32_t index) const;
+  transport::Frame chunk_frame(const ServerLink::Push& push, std::uint32_t index);
   transport::Frame encoded(Range chunk, const float* elements) const;
   /// False: the payload has another size than the chunk.
   bool store(const ServerLink::Pull& pull, const std::vector<transport::Frame>& payload) const;
@@ -237,6 +248,7 @@ class Client final : public transport::Handler {
   const ClientOptions options_;
   std::vector<ServerLink> servers_;
   NormCollector norms_;  ///< Rank 0's.
+  Staging staging_;      ///< For rows that are pushed.
   base::Completion<base::Done> declaration_;
   std::uint64_t last_operation_ = 0;
   std::uint64_t last_pull_id_ = 0;

@@ -65,6 +65,7 @@ void Client::on_message(transport::Incoming incoming) {
     case pb::Reply::KIND_NOT_SET:
       break;
   }
+  if (!failed_) resume(*server);
 }
 
 ServerLink* Client::server_of(transport::LinkId link) {
@@ -122,11 +123,6 @@ void Client::on_values(ServerLink& server, const pb::Values& values,
   ServerLink::Pull& pull = server.pulls.front();
   server.version = std::max(server.version, values.version());
   steps_told_ = std::max(steps_told_, values.step());
-  if (!server.pushes.empty() && server.pushes.front().pull_id == pull.id) {
-    // The values of a fused push-pull say that the push was applied, too.
-    pull.asked = true;
-    push_applied(server);
-  }
   if (values.index() == 0 && values.version() > pull.version) {
     pull.received = 0;
     pull.version = values.version();
@@ -162,6 +158,12 @@ bool Client::store(const ServerLink::Pull& pull,
 }
 
 void Client::pull_received(ServerLink& server) {
+  const std::uint64_t id = server.pulls.front().id;
+  if (!server.pushes.empty() && server.pushes.front().pull_id == id) {
+    // The values of a fused push-pull, when they are whole, say that the push was applied, too.
+    server.pulls.front().asked = true;
+    push_applied(server);
+  }
   const ServerLink::Pull pull = std::move(server.pulls.front());
   server.pulls.pop_front();
   part_done(*pull.operation, server.version);

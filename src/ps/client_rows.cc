@@ -35,17 +35,18 @@ void Client::add_rows(ServerLink::Push& push, const ServerLink& server) const {
   push.rows = RowChunks(std::move(parts), table_);
 }
 
-transport::Frame Client::row_frame(const ServerLink::Push& push, std::uint64_t index) const {
+transport::Frame Client::row_frame(const ServerLink::Push& push, std::uint64_t index) {
   const RowChunks::Chunk chunk = push.rows.at(index);
   const RowRun run = push.row_runs[chunk.part];
   const RowBatch& batch = *push.operation->rows[run.batch];
-  auto staged = std::make_shared<std::vector<std::byte>>(chunk.push_bytes());
+  const auto staged = staging_.take(chunk.push_bytes());
+  const auto bytes = std::as_writable_bytes(staged->span()).first(chunk.push_bytes());
   const std::size_t first = run.first + chunk.first;
   const std::size_t key_bytes = chunk.count * sizeof(std::uint64_t);
-  std::memcpy(staged->data(), batch.keys.data() + first, key_bytes);
-  std::memcpy(staged->data() + key_bytes, batch.gradients.data() + first * chunk.width,
+  std::memcpy(bytes.data(), batch.keys.data() + first, key_bytes);
+  std::memcpy(bytes.data() + key_bytes, batch.gradients.data() + first * chunk.width,
               chunk.elements() * sizeof(float));
-  return {std::span(std::as_const(*staged)), staged};
+  return {bytes, staged};
 }
 
 std::deque<ServerLink::Pull> Client::plan_row_pulls(const std::shared_ptr<Operation>& operation,
@@ -142,6 +143,11 @@ void Client::scatter_rows(const ServerLink::Pull& pull, const RowChunks::Chunk& 
   const RowRun run = pull.row_runs[chunk.part];
   const RowTarget& target = pull.operation->row_targets[run.batch];
   const std::size_t row_bytes = chunk.width * sizeof(float);
+  if (target.index->as_given()) {
+    std::memcpy(target.values + (run.first + chunk.first) * chunk.width, bytes.data(),
+                chunk.count * row_bytes);
+    return;
+  }
   for (std::size_t i = 0; i < chunk.count; ++i) {
     const std::size_t key = run.first + chunk.first + i;
     for (std::size_t at = target.index->starts[key]; at < target.index->starts[key + 1]; ++at) {

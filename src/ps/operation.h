@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -24,6 +25,7 @@ struct Operation {
   int slot = 0;
   std::optional<std::uint64_t> restored_step;
   Freeze freeze = Freeze::kNo;
+  std::shared_ptr<const std::atomic<std::size_t>> ready_end;  ///< As in the request.
   std::uint64_t number = 0;  ///< In the order in which the client was asked.
   base::TimePoint started{};
   int parts_left = 0;  ///< Servers (twice for a push-pull) that have not finished.

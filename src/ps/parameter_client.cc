@@ -88,13 +88,11 @@ std::vector<std::shared_ptr<const ps::RowBatch>> batch_rows(const ps::Table& tab
   std::vector<std::shared_ptr<const ps::RowBatch>> batches;
   std::vector<bool> named(table.row_tables.size());
   for (const RowGradients& part : rows) {
-    auto batch = std::make_shared<ps::RowBatch>();
-    batch->table = check_rows(table, part.table, part.keys, part.gradients.size(), named);
-    const auto width = static_cast<std::size_t>(table.row_tables[batch->table].width);
+    const std::uint32_t of = check_rows(table, part.table, part.keys, part.gradients.size(), named);
+    const auto width = static_cast<std::size_t>(table.row_tables[of].width);
     ps::RowIndex index = ps::index_rows(part.keys);
-    batch->gradients = ps::sum_duplicates(index, part.gradients, width);
-    batch->keys = std::move(index.keys);
-    batches.push_back(std::move(batch));
+    std::vector<float> sums = ps::sum_duplicates(index, part.gradients, width);
+    batches.push_back(std::make_shared<ps::RowBatch>(of, std::move(index.keys), std::move(sums)));
   }
   std::ranges::sort(batches, {}, [](const auto& batch) { return batch->table; });
   return batches;

@@ -1,6 +1,7 @@
 #include "ps/remote_table.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/strings.h"
@@ -91,10 +92,15 @@ PushTicket RemoteTable::start(std::function<void(Client&, const PushTicket&)> op
 }
 
 PushTicket RemoteTable::push(PushRequest request) {
-  if (!table().synchronous()) clip_own_gradients(table().layout, plan_, request);
+  if (!table().synchronous() && !request.ready_end)
+    clip_own_gradients(table().layout, plan_, request);
   return start([request = std::move(request)](Client& client, const PushTicket& ticket) mutable {
     client.push(std::move(request), ticket);
   });
+}
+
+void RemoteTable::resume() {
+  cluster_.endpoint()->post([client = client_] { client->resume(); });
 }
 
 VersionCompletion RemoteTable::pull(std::vector<Target> targets) {

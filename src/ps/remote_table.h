@@ -26,6 +26,8 @@ class RemoteTable {
   /// Asynchronous gradients are clipped by norm here, on the caller's thread. The memory in the
   /// request is borrowed until both of the ticket's completions are set.
   PushTicket push(PushRequest request);
+  /// As Client::resume(), but does not wait for it.
+  void resume();
   VersionCompletion pull(std::vector<Target> targets);
   /// See Client.
   PushTicket freeze(Freeze freeze);

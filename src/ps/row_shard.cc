@@ -15,6 +15,11 @@ namespace {
 constexpr std::size_t kBitsPerWord = 64;
 /// A pass over the whole slice hands the optimizer about so many elements at a time.
 constexpr std::size_t kBlockElements = 16 * 1024;
+/// Rows brought together for the optimizer: what stays in the first-level cache.
+constexpr std::size_t kGatheredElements = 2 * 1024;
+/// Rows lie anywhere in memory: so many are fetched ahead of the one that is read.
+constexpr std::size_t kPrefetchRows = 8;
+constexpr std::size_t kLineBytes = 64;
 
 std::size_t slice_bytes(Range slice, std::size_t width) {
   if (slice.count > static_cast<std::size_t>(-1) / sizeof(float) / width) throw std::bad_alloc();
@@ -31,6 +36,7 @@ bool ignores_zero_gradients(const Optimizer& optimizer) {
 
 RowShard::RowShard(RowTable table, Range slice, Optimizer optimizer, const Clipping& clipping)
     : table_(std::move(table)),
+      shape_{table_.rows, table_.width},
       slice_(slice),
       width_(static_cast<std::size_t>(table_.width)),
       optimizer_(std::move(optimizer)),
@@ -38,7 +44,8 @@ RowShard::RowShard(RowTable table, Range slice, Optimizer optimizer, const Clipp
       gradient_limit_(clipping.value > 0.0F ? clipping.value
                                             : std::numeric_limits<float>::infinity()),
       values_(slice_bytes(slice, width_)),
-      written_((slice.count + kBitsPerWord - 1) / kBitsPerWord * sizeof(std::uint64_t)) {
+      written_((slice.count + kBitsPerWord - 1) / kBitsPerWord * sizeof(std::uint64_t)),
+      sum_(width_) {
   for (int i = 0; i < slots(); ++i) {
     slots_[static_cast<std::size_t>(i)] = ZeroMemory(slice_bytes(slice, width_));
   }
@@ -50,8 +57,8 @@ bool RowShard::written(std::uint64_t row) const {
 }
 
 void RowShard::draw(Range rows, std::span<float> values) const {
-  tensor::initialize_part(table_.initializer, {table_.rows, table_.width}, table_.seed, table_.name,
-                          rows.begin * width_, values);
+  tensor::initialize_part(table_.initializer, shape_, table_.seed, table_.name, rows.begin * width_,
+                          values);
 }
 
 void RowShard::touch(std::uint64_t row) {
@@ -85,6 +92,21 @@ void RowShard::write(Range rows, std::span<const float> values) {
     if (holds_already(row, -1, part)) continue;
     touch(row);
     std::ranges::copy(part, values_.as<float>().subspan(offset(row), width_).begin());
+  }
+}
+
+void RowShard::prefetch(std::uint64_t row) const {
+  const float* values = values_.as<float>().data() + offset(row);
+  const auto* bytes = reinterpret_cast<const std::byte*>(values);
+  const std::size_t count = std::min(width_ * sizeof(float), 8 * kLineBytes);
+  for (std::size_t at = 0; at < count; at += kLineBytes) __builtin_prefetch(bytes + at);
+}
+
+void RowShard::gather(std::span<const std::uint64_t> rows, std::span<float> values) const {
+  assert(values.size() == rows.size() * width_);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i + kPrefetchRows < rows.size()) prefetch(rows[i + kPrefetchRows]);
+    read({rows[i], 1}, values.subspan(i * width_, width_));
   }
 }
 
@@ -123,25 +145,13 @@ void RowShard::write_slot(int slot, Range rows, std::span<const float> values) {
   }
 }
 
-void RowShard::accumulate(std::uint64_t row, std::span<const float> gradient, float weight) {
-  assert(holds(row) && gradient.size() == width_);
-  const auto [place, is_new] = sum_rows_.try_emplace(row, sum_rows_.size());
-  if (is_new) sums_.resize(sum_rows_.size() * width_, 0.0F);
-  compute::accumulate(std::span(sums_).subspan(place->second * width_, width_), gradient, weight);
+void RowShard::accumulate(std::span<const std::uint64_t> rows, std::span<const float> gradients,
+                          float weight) {
+  assert(std::ranges::all_of(rows, [&](std::uint64_t row) { return holds(row); }));
+  sum_.add(rows, gradients, weight);
 }
 
-void RowShard::drop_sum() {
-  sum_rows_.clear();
-  sums_.clear();
-}
-
-std::vector<std::uint64_t> RowShard::sorted_rows_of_sum() const {
-  std::vector<std::uint64_t> rows;
-  rows.reserve(sum_rows_.size());
-  for (const auto& [row, place] : sum_rows_) rows.push_back(row);
-  std::ranges::sort(rows);
-  return rows;
-}
+void RowShard::drop_sum() { sum_.clear(); }
 
 void RowShard::apply(Range rows, std::span<const float> gradients, std::int64_t step, float scale) {
   for (std::uint64_t row = rows.begin; row < rows.end(); ++row) touch(row);
@@ -164,26 +174,80 @@ void RowShard::apply_sum(std::int64_t step, float scale) {
   if (table_.updates == RowUpdates::kDense && !ignores_zero_gradients(optimizer_)) {
     apply_to_all(step, scale);
   } else {
-    for (const std::uint64_t row : sorted_rows_of_sum()) {
-      const std::size_t place = sum_rows_.at(row) * width_;
-      apply({row, 1}, std::span(std::as_const(sums_)).subspan(place, width_), step, scale);
-    }
+    apply_to_named(step, scale);
   }
   drop_sum();
 }
 
+void RowShard::apply_to_named(std::int64_t step, float scale) {
+  const std::size_t block_rows = std::max<std::size_t>(kGatheredElements / width_, 1);
+  for (auto rest = sum_.sorted(); !rest.empty();) {
+    const auto block = rest.first(std::min(block_rows, rest.size()));
+    rest = rest.subspan(block.size());
+    for (std::size_t i = 0; i < std::min(block_rows, rest.size()); ++i) prefetch(rest[i].row);
+    apply_block(block, step, scale);
+  }
+}
+
+/// Values and slots are brought together, so that the optimizer runs once and not for each row.
+void RowShard::apply_block(std::span<const RowSum::Entry> rows, std::int64_t step, float scale) {
+  const std::size_t count = rows.size() * width_;
+  for (auto& memory : gathered_) memory.resize(std::max(memory.size(), count));
+  const auto each_row = [&](std::span<float> from, std::span<float> to, const auto& move) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      move(from.subspan(offset(rows[i].row), width_), to.subspan(i * width_, width_));
+    }
+  };
+  const auto gather = [](std::span<float> row, std::span<float> place) {
+    std::ranges::copy(row, place.begin());
+  };
+  const auto scatter = [](std::span<float> row, std::span<float> place) {
+    std::ranges::copy(place, row.begin());
+  };
+  for (const RowSum::Entry& entry : rows) touch(entry.row);
+  const auto values = std::span(gathered_.front()).first(count);
+  each_row(values_.as<float>(), values, gather);
+  compute::OptimizerUpdate update{.step = step,
+                                  .gradient_scale = scale,
+                                  .gradient_limit = gradient_limit_,
+                                  .values = values,
+                                  .updated = values,
+                                  .gradients = gradients_of(rows)};
+  for (std::size_t slot = 0; slot < slot_table_.size(); ++slot) {
+    update.slots[slot] = std::span(gathered_[slot + 1]).first(count);
+    each_row(slots_[slot].as<float>(), update.slots[slot], gather);
+  }
+  compute::apply(optimizer_, update);
+  each_row(values_.as<float>(), values, scatter);
+  for (std::size_t slot = 0; slot < slot_table_.size(); ++slot) {
+    each_row(slots_[slot].as<float>(), update.slots[slot], scatter);
+  }
+}
+
+/// The sums of rows, side by side: those of one push lie so.
+std::span<const float> RowShard::gradients_of(std::span<const RowSum::Entry> rows) {
+  const std::size_t count = rows.size() * width_;
+  const bool in_order = std::ranges::adjacent_find(rows, [](const auto& a, const auto& b) {
+                          return b.place != a.place + 1;
+                        }) == rows.end();
+  if (in_order) return {sum_.at(rows.front().place), count};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::copy_n(sum_.at(rows[i].place), width_, gathered_.back().data() + i * width_);
+  }
+  return std::span(gathered_.back()).first(count);
+}
+
 void RowShard::apply_to_all(std::int64_t step, float scale) {
-  const std::vector<std::uint64_t> named = sorted_rows_of_sum();
+  const auto named = sum_.sorted();
   const std::size_t block_rows = std::max<std::size_t>(kBlockElements / width_, 1);
   std::vector<float> gradients;
   auto next = named.begin();
   for (std::uint64_t begin = slice_.begin; begin < slice_.end(); begin += block_rows) {
     const Range block{begin, std::min<std::size_t>(block_rows, slice_.end() - begin)};
     gradients.assign(block.count * width_, 0.0F);
-    for (; next != named.end() && *next < block.end(); ++next) {
-      const auto sum = std::span(sums_).subspan(sum_rows_.at(*next) * width_, width_);
-      std::ranges::copy(sum,
-                        gradients.begin() + static_cast<std::ptrdiff_t>((*next - begin) * width_));
+    for (; next != named.end() && next->row < block.end(); ++next) {
+      std::copy_n(sum_.at(next->place), width_,
+                  gradients.begin() + static_cast<std::ptrdiff_t>((next->row - begin) * width_));
     }
     apply(block, gradients, step, scale);
   }

@@ -3,13 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "compute/optimizer.h"
 #include "dtrain/row_table.h"
 #include "dtrain/update_rules.h"
 #include "ps/partition.h"
+#include "ps/row_sum.h"
 #include "ps/zero_memory.h"
 
 namespace dtrain::inline v0::ps {
@@ -32,18 +32,22 @@ class RowShard {
   std::size_t width() const { return width_; }
   bool holds(std::uint64_t row) const { return row >= slice_.begin && row < slice_.end(); }
 
-  /// Adds `weight * gradient` to the row's sum.
-  void accumulate(std::uint64_t row, std::span<const float> gradient, float weight);
+  /// Adds `weight` times the gradients to the rows' sums. The rows may come in any order; those of
+  /// a push ascend.
+  void accumulate(std::span<const std::uint64_t> rows, std::span<const float> gradients,
+                  float weight);
   /// Update number `step` with the sums times `scale`, and a new sum: of the rows that have one,
   /// and of all others too (with gradients of 0) when the table's updates are dense.
   void apply_sum(std::int64_t step, float scale);
   /// Forgets the sum of an update that will never be whole.
   void drop_sum();
   /// Rows that the sum has gradients for.
-  std::size_t rows_in_sum() const { return sum_rows_.size(); }
+  std::size_t rows_in_sum() const { return sum_.size(); }
 
   /// The values of consecutive rows. Writing what a row holds already takes no memory for it.
   void read(Range rows, std::span<float> values) const;
+  /// The values of any rows.
+  void gather(std::span<const std::uint64_t> rows, std::span<float> values) const;
   void write(Range rows, std::span<const float> values);
 
   /// The optimizer's slots of consecutive rows, for checkpoints; slot counts from 0.
@@ -63,9 +67,13 @@ class RowShard {
   void touch(std::uint64_t row);
   void apply(Range rows, std::span<const float> gradients, std::int64_t step, float scale);
   void apply_to_all(std::int64_t step, float scale);
-  std::vector<std::uint64_t> sorted_rows_of_sum() const;
+  void apply_to_named(std::int64_t step, float scale);
+  void apply_block(std::span<const RowSum::Entry> rows, std::int64_t step, float scale);
+  std::span<const float> gradients_of(std::span<const RowSum::Entry> rows);
+  void prefetch(std::uint64_t row) const;
 
   const RowTable table_;
+  const Shape shape_;
   const Range slice_;
   const std::size_t width_;
   const Optimizer optimizer_;
@@ -73,9 +81,10 @@ class RowShard {
   const float gradient_limit_;
   ZeroMemory values_;
   std::array<ZeroMemory, compute::kOptimizerSlotsMax> slots_;
-  ZeroMemory written_;                                       ///< A bit per row.
-  std::unordered_map<std::uint64_t, std::size_t> sum_rows_;  ///< To the row's place in sums_.
-  std::vector<float> sums_;
+  ZeroMemory written_;  ///< A bit per row.
+  RowSum sum_;
+  /// Rows that lie anywhere, one after the other: for the optimizer. Values, slots, gradients.
+  std::array<std::vector<float>, compute::kOptimizerSlotsMax + 2> gathered_;
 };
 
 }  // namespace dtrain::inline v0::ps

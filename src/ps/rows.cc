@@ -1,6 +1,7 @@
 #include "ps/rows.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -12,6 +13,12 @@ namespace dtrain::inline v0::ps {
 
 RowIndex index_rows(std::span<const std::uint64_t> keys) {
   RowIndex index;
+  const bool as_given =
+      std::ranges::adjacent_find(keys, std::ranges::greater_equal()) == keys.end();
+  if (as_given) {
+    index.keys.assign(keys.begin(), keys.end());
+    return index;
+  }
   index.positions.resize(keys.size());
   std::iota(index.positions.begin(), index.positions.end(), std::size_t{0});
   // Equal keys keep their order: it is the order in which their gradients are added.
@@ -30,6 +37,7 @@ RowIndex index_rows(std::span<const std::uint64_t> keys) {
 
 std::vector<float> sum_duplicates(const RowIndex& index, std::span<const float> gradients,
                                   std::size_t width) {
+  if (index.as_given()) return {gradients.begin(), gradients.end()};
   std::vector<float> sums(index.keys.size() * width);
   for (std::size_t i = 0; i < index.keys.size(); ++i) {
     const auto sum = std::span(sums).subspan(i * width, width);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -15,9 +16,11 @@ namespace dtrain::inline v0::ps {
 struct RowIndex {
   std::vector<std::uint64_t> keys;  ///< Ascending, each once.
   /// Places in the caller's order: those of keys[i] are positions[starts[i]] to
-  /// positions[starts[i + 1] - 1], ascending.
+  /// positions[starts[i + 1] - 1], ascending. Both are empty where the caller's order is keys.
   std::vector<std::size_t> positions;
   std::vector<std::size_t> starts;  ///< keys.size() + 1 of them.
+
+  bool as_given() const { return starts.empty(); }
 };
 
 RowIndex index_rows(std::span<const std::uint64_t> keys);
@@ -27,11 +30,33 @@ RowIndex index_rows(std::span<const std::uint64_t> keys);
 std::vector<float> sum_duplicates(const RowIndex& index, std::span<const float> gradients,
                                   std::size_t width);
 
-/// Row gradients of one table on their way to the servers. Owns its memory.
-struct RowBatch {
-  std::uint32_t table = 0;
-  std::vector<std::uint64_t> keys;  ///< Ascending, each once.
-  std::vector<float> gradients;     ///< keys.size() rows.
+/// Row gradients of one table on their way to the servers.
+class RowBatch {
+ public:
+  /// Owns its memory. Keys ascend, each once; gradients are keys.size() rows.
+  RowBatch(std::uint32_t table_index, std::vector<std::uint64_t> own_keys,
+           std::vector<float> own_gradients)
+      : table(table_index),
+        own_keys_(std::move(own_keys)),
+        own_gradients_(std::move(own_gradients)),
+        keys(own_keys_),
+        gradients(own_gradients_) {}
+  /// Borrows it until the push is done.
+  RowBatch(std::uint32_t table_index, std::span<const std::uint64_t> lent_keys,
+           std::span<const float> lent_gradients)
+      : table(table_index), keys(lent_keys), gradients(lent_gradients) {}
+  RowBatch(const RowBatch&) = delete;
+  RowBatch& operator=(const RowBatch&) = delete;
+
+  const std::uint32_t table;
+
+ private:
+  const std::vector<std::uint64_t> own_keys_;
+  const std::vector<float> own_gradients_;
+
+ public:
+  const std::span<const std::uint64_t> keys;
+  const std::span<const float> gradients;
 };
 
 /// Where pulled rows of one table go: row i of the caller's order to values + i * width.

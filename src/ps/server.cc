@@ -9,7 +9,11 @@
 namespace dtrain::inline v0::ps {
 Server::Server(transport::Endpoint& endpoint, std::string name, observe::Logger logger,
                ServerOptions options)
-    : endpoint_(endpoint), name_(std::move(name)), logger_(std::move(logger)), options_(options) {}
+    : endpoint_(endpoint),
+      name_(std::move(name)),
+      logger_(std::move(logger)),
+      options_(options),
+      staging_(endpoint) {}
 
 Session* Server::session_of(std::uint64_t incarnation) {
   const auto found = sessions_.find(incarnation);
@@ -63,65 +67,6 @@ void Server::apply_assignment(Session& session) {
   complete(session);
 }
 
-void Server::advance_synchronous() {
-  // `limit` is how far the contributor before has been summed: nobody may overtake it.
-  bool first = true;
-  bool whole = true;
-  std::uint32_t limit = 0;
-  for (Session* session : by_rank_) {
-    if (!session || !session->pushing()) return;
-    if (session->weight == 0) continue;
-    const std::uint32_t bound = whole ? session->chunk_count() : limit;
-    // Granted before the work on what has come: the next chunks travel meanwhile.
-    grant(*session, bound);
-    while (session->applied < bound && !session->stash.empty()) sum_next_chunk(*session, first);
-    whole = whole && session->applied == session->chunk_count();
-    // Rows are each worker's own, so their order is that of whole workers.
-    limit = std::min(session->applied, static_cast<std::uint32_t>(session->chunks.size()));
-    first = false;
-  }
-  if (whole && norms_known()) finish_step();
-}
-
-void Server::sum_next_chunk(Session& session, bool first) {
-  const auto weight = static_cast<float>(session.weight);
-  if (first && session.applied == 0) {
-    for (RowShard& rows : row_shards_) rows.drop_sum();
-  }
-  if (session.applied < session.chunks.size()) {
-    shard_->accumulate(session.chunks[session.applied], next_elements(session), weight, first);
-  } else {
-    sum_row_chunk(session, session.stash.front(), weight);
-  }
-  session.stash.pop_front();
-  ++session.applied;
-}
-
-Server::StepWeight Server::weigh_step() const {
-  StepWeight step;
-  for (const Session* session : by_rank_) {
-    step.total += static_cast<double>(session->weight);
-    if (session->weight > 0) step.contributor = session;
-  }
-  return step;
-}
-
-void Server::finish_step() {
-  const StepWeight step = weigh_step();
-  if (step.contributor) {
-    apply_row_sums(step.contributor->rows.parts(), step.total);
-    shard_->apply_sum(step.contributor->ranges, step.total,
-                      norms_ ? norms_->factors : std::vector<double>{});
-    norms_.reset();
-    ++stats_.updates;
-  }
-  ++steps_;
-  for (Session* session : by_rank_) {
-    if (session->weight > 0) ++stats_.contributions;
-    complete(*session);
-  }
-}
-
 void Server::advance_asynchronous() {
   while (!turns_.empty() && !held()) {
     Session* session = session_of(turns_.front());
@@ -133,7 +78,7 @@ void Server::advance_asynchronous() {
     while (!session->stash.empty()) apply_next_chunk(*session);
     if (session->applied < session->chunk_count()) return;
     // An update counts on servers that have nothing of it, too: a step is one everywhere.
-    if (session->weight > 0 && !shard_->updating()) shard_->begin_update();
+    if (session->weight > 0 && !shard_->updating()) shard_->begin_update(session->ranges);
     if (shard_->updating()) {
       apply_row_sums(session->rows.parts(), 1.0);
       shard_->end_update();
@@ -163,7 +108,7 @@ std::span<const float> Server::next_elements(const Session& session) {
 }
 
 void Server::apply_next_chunk(Session& session) {
-  if (!shard_->updating()) shard_->begin_update();
+  if (!shard_->updating()) shard_->begin_update(session.ranges);
   if (session.applied < session.chunks.size()) {
     shard_->apply(session.chunks[session.applied], next_elements(session));
   } else {
@@ -195,11 +140,17 @@ void Server::complete(Session& session) {
     send_position(session, false);
     return;
   }
+  // A pull from before the push, which the update kept waiting.
+  if (session.pull && session.pull->id != session.pull_id && pull_ready(session)) {
+    serve_pull(session);
+  }
   // Fused push-pull: the values are the acknowledgement.
   session.pull =
       Session::ParkedPull{.id = session.pull_id,
                           .version_min = session.version,
-                          .chunks = cut_into_chunks(session.ranges, table_->chunk_elements)};
+                          .chunks = cut_into_chunks(session.ranges, table_->chunk_elements),
+                          .next_chunk = session.values_sent,
+                          .version = session.version};
   if (pull_ready(session)) serve_pull(session);
 }
 
@@ -292,6 +243,9 @@ void Server::worker_lost(std::uint64_t incarnation, int rank) {
   }
   const bool in_turn = !turns_.empty() && turns_.front() == incarnation;
   if (table_ && !table_->synchronous() && in_turn && shard_->updating()) {
+    for (std::size_t i = session->applied; i < session->chunks.size(); ++i) {
+      shard_->keep(session->chunks[i]);
+    }
     shard_->end_update();
     for (RowShard& rows : row_shards_) rows.drop_sum();  // its rows are not applied
     ++stats_.updates;

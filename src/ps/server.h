@@ -15,6 +15,7 @@
 #include "ps/row_shard.h"
 #include "ps/rows.h"
 #include "ps/shard.h"
+#include "ps/staging.h"
 #include "ps/table.h"
 #include "transport/endpoint.h"
 
@@ -65,6 +66,7 @@ struct Session {
   std::optional<std::uint64_t> restored_step;  ///< The same.
   std::uint32_t received = 0;                  ///< Chunks that have arrived.
   std::uint32_t applied = 0;           ///< Of those, chunks that are in the sum or the values.
+  std::uint32_t values_sent = 0;       ///< Chunks of a fused push-pull that were final early.
   std::uint32_t credit = 0;            ///< Chunks that it has been told it may send.
   std::deque<transport::Frame> stash;  ///< Chunks received and not applied yet.
 
@@ -98,7 +100,8 @@ struct Session {
 /// answered from the session's record. Who may send when is told by credits:
 ///   - synchronous: chunk c is summed in rank order, so a worker's credit reaches as far as the
 ///     worker before it has been summed, and to its rows when that one is whole; the rest waits in
-///     the worker's own memory;
+///     the worker's own memory. The last worker's chunks are summed and applied in one, and go back
+///     as values while its next ones arrive;
 ///   - asynchronous: whole pushes take turns, in the order in which they began;
 ///   - with backup workers: those of a step that are whole, then in turns; what comes after the
 ///     step has what it needs is dropped.
@@ -134,8 +137,6 @@ class Server final : public transport::Handler {
   base::Status open_operation(Session& session, const pb::Begin& begin);
   void on_chunk(Session& session, const pb::Chunk& chunk, std::vector<transport::Frame> payload);
   base::Status take_chunk(Session& session, transport::Frame frame);
-  void on_pull(Session& session, const pb::Pull& pull, std::vector<transport::Frame> payload);
-  void serve_pull(Session& session);
   void send_position(Session& session, bool resend);
   void send(transport::LinkId link, const pb::Reply& reply,
             std::vector<transport::Frame> payload = {});
@@ -160,21 +161,19 @@ class Server final : public transport::Handler {
   /// Throws std::bad_alloc.
   void make_row_shards(const Table& table);
   base::Status check_same_rows(const pb::Begin& begin, int rank, const RowChunks& rows) const;
-  base::Status check_row_chunk(const Session& session, const transport::Frame& frame) const;
+  base::Status check_row_chunk(const Session& session, const transport::Frame& frame);
   void sum_row_chunk(const Session& session, const transport::Frame& frame, float weight);
   void assign_row_chunk(const Session& session, const transport::Frame& frame);
   void apply_row_sums(const std::vector<RowPart>& parts, double weight_total);
   base::Status open_row_pull(const pb::Pull& pull, std::vector<transport::Frame> payload,
-                             Session::ParkedPull& parked) const;
+                             Session::ParkedPull& parked);
   void serve_rows(Session& session, const Session::ParkedPull& pull);
 
   // server.cc: whose turn it is.
   void advance();
   void apply_assignments();
   void apply_assignment(Session& session);
-  void advance_synchronous();
   void advance_asynchronous();
-  void sum_next_chunk(Session& session, bool first);
   void apply_next_chunk(Session& session);
   void grant(Session& session, std::uint32_t chunks_max);
   /// Of the first chunk in the session's stash.
@@ -182,6 +181,23 @@ class Server final : public transport::Handler {
   /// What a chunk of the session's operation takes in a message.
   std::size_t chunk_bytes(const Session& session, Range chunk) const;
   void complete(Session& session);
+  void fail_steps_of_the_left();
+  bool pull_ready(const Session& session) const;
+  std::uint64_t staleness_of(const Session& session) const;
+  void find_slowest();
+  std::vector<int> ranks_missing(const Session& waiting) const;
+  Session* session_of(std::uint64_t incarnation);
+
+  // server_synchronous.cc: steps that all workers make together.
+  void advance_synchronous();
+  /// Whose contribution makes a step's sum whole; null while that cannot be told, and where the
+  /// sum has to be known as a whole.
+  Session* last_contributor();
+  void sum_next_chunk(Session& session, bool first);
+  /// The same for the last contributor: what is summed becomes values at once.
+  void finish_next_chunk(Session& session, bool first);
+  void finish_summed_chunks(const Session& last);
+  void send_final_values(const Session& last, std::uint32_t chunks);
   /// Who is in a step whose sum is whole: their examples, and one of those that have some (null:
   /// nobody has).
   struct StepWeight {
@@ -190,12 +206,11 @@ class Server final : public transport::Handler {
   };
   StepWeight weigh_step() const;
   void finish_step();
-  void fail_steps_of_the_left();
-  bool pull_ready(const Session& session) const;
-  std::uint64_t staleness_of(const Session& session) const;
-  void find_slowest();
-  std::vector<int> ranks_missing(const Session& waiting) const;
-  Session* session_of(std::uint64_t incarnation);
+
+  // server_pulls.cc
+  void on_pull(Session& session, const pb::Pull& pull, std::vector<transport::Frame> payload);
+  void serve_pull(Session& session);
+  transport::Frame values_frame(const Snapshot& snapshot, Range chunk) const;
 
   // server_backup.cc: synchronous steps that can do without some of the workers.
   /// Which step a push is for; 0 where steps are not told apart.
@@ -221,6 +236,8 @@ class Server final : public transport::Handler {
   std::vector<float> decoded_;  ///< A chunk that did not arrive as fp32.
   std::unique_ptr<Shard> shard_;
   std::vector<RowShard> row_shards_;
+  std::vector<std::uint64_t> row_keys_;        ///< Of the chunk or pull that is being worked on.
+  Staging staging_;                            ///< For rows that are pulled.
   int index_ = 0;                              ///< Among the servers, as the table counts them.
   bool initialized_ = false;                   ///< Rank 0 has assigned the first values.
   std::optional<Frozen> frozen_;               ///< For the checkpoint that rank 0 is taking.
@@ -232,7 +249,8 @@ class Server final : public transport::Handler {
   /// Complete pushes of the slowest worker that is still there.
   std::uint64_t slowest_pushes_ = 0;
 
-  std::uint64_t steps_ = 0;  ///< Synchronous steps that are over.
+  std::uint64_t steps_ = 0;            ///< Synchronous steps that are over.
+  std::uint32_t finished_chunks_ = 0;  ///< Of the step under way: their values are final.
   /// The step under way, with backup workers.
   struct OpenStep {
     std::vector<std::uint64_t> contributors;  ///< Incarnations whose push is in the sum.

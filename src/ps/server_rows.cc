@@ -11,18 +11,25 @@
 namespace dtrain::inline v0::ps {
 namespace {
 
-/// Key `i` of a frame that begins with keys: frames need not start on a key's boundary.
-std::uint64_t key_at(const transport::Frame& frame, std::size_t i) {
-  std::uint64_t key = 0;
-  std::memcpy(&key, frame.bytes.data() + i * sizeof(key), sizeof(key));
-  return key;
+/// The keys that a frame begins with. A copy: a sender on this host could change its own, and
+/// frames need not start on a key's boundary.
+std::span<const std::uint64_t> copy_keys(const transport::Frame& frame, std::size_t count,
+                                         std::vector<std::uint64_t>& keys) {
+  keys.resize(count);
+  std::memcpy(keys.data(), frame.bytes.data(), count * sizeof(std::uint64_t));
+  return keys;
 }
 
-base::Status check_keys(const transport::Frame& frame, std::size_t count, const RowShard& shard) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (shard.holds(key_at(frame, i))) continue;
-    return protocol_error(base::str_cat("key ", key_at(frame, i), " of \"", shard.table().name,
-                                        "\" is none of the server's rows"));
+base::Status check_keys(std::span<const std::uint64_t> keys, const RowShard& shard) {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (!shard.holds(keys[i])) {
+      return protocol_error(base::str_cat("key ", keys[i], " of \"", shard.table().name,
+                                          "\" is none of the server's rows"));
+    }
+    if (i > 0 && keys[i] <= keys[i - 1]) {
+      return protocol_error(base::str_cat("key ", keys[i], " of \"", shard.table().name,
+                                          "\" comes behind key ", keys[i - 1]));
+    }
   }
   return {};
 }
@@ -63,26 +70,24 @@ base::Status Server::check_same_rows(const pb::Begin& begin, int rank,
   return {};
 }
 
-base::Status Server::check_row_chunk(const Session& session, const transport::Frame& frame) const {
+base::Status Server::check_row_chunk(const Session& session, const transport::Frame& frame) {
   const RowChunks::Chunk chunk = session.rows.at(session.received - session.chunks.size());
   if (frame.bytes.size() != chunk.push_bytes()) {
     return protocol_error(base::str_cat("chunk ", session.received, " of ", chunk.count,
                                         " rows has ", frame.bytes.size(), " bytes instead of ",
                                         chunk.push_bytes()));
   }
-  return check_keys(frame, chunk.count, row_shards_[chunk.table]);
+  return check_keys(copy_keys(frame, chunk.count, row_keys_), row_shards_[chunk.table]);
 }
 
 void Server::sum_row_chunk(const Session& session, const transport::Frame& frame, float weight) {
   const RowChunks::Chunk chunk = session.rows.at(session.applied - session.chunks.size());
   const auto* gradients =
       reinterpret_cast<const float*>(frame.bytes.data() + chunk.count * sizeof(std::uint64_t));
-  for (std::size_t i = 0; i < chunk.count; ++i) {
-    const std::uint64_t key = key_at(frame, i);
-    // A sender on this host could have changed it since it was checked.
-    if (!row_shards_[chunk.table].holds(key)) continue;
-    row_shards_[chunk.table].accumulate(key, {gradients + i * chunk.width, chunk.width}, weight);
-  }
+  // A sender on this host could have changed them since they were checked.
+  const auto keys = copy_keys(frame, chunk.count, row_keys_);
+  if (check_keys(keys, row_shards_[chunk.table])) return;
+  row_shards_[chunk.table].accumulate(keys, {gradients, chunk.elements()}, weight);
 }
 
 void Server::assign_row_chunk(const Session& session, const transport::Frame& frame) {
@@ -90,14 +95,14 @@ void Server::assign_row_chunk(const Session& session, const transport::Frame& fr
   RowShard& shard = row_shards_[chunk.table];
   const auto* values =
       reinterpret_cast<const float*>(frame.bytes.data() + chunk.count * sizeof(std::uint64_t));
+  const auto keys = copy_keys(frame, chunk.count, row_keys_);
+  if (check_keys(keys, shard)) return;  // see sum_row_chunk
   for (std::size_t i = 0; i < chunk.count; ++i) {
-    const std::uint64_t key = key_at(frame, i);
-    if (!shard.holds(key)) continue;  // see sum_row_chunk
     const std::span row(values + i * chunk.width, chunk.width);
     if (session.slot == 0) {
-      shard.write({key, 1}, row);
+      shard.write({keys[i], 1}, row);
     } else {
-      shard.write_slot(session.slot - 1, {key, 1}, row);
+      shard.write_slot(session.slot - 1, {keys[i], 1}, row);
     }
   }
 }
@@ -110,7 +115,7 @@ void Server::apply_row_sums(const std::vector<RowPart>& parts, double weight_tot
 }
 
 base::Status Server::open_row_pull(const pb::Pull& pull, std::vector<transport::Frame> payload,
-                                   Session::ParkedPull& parked) const {
+                                   Session::ParkedPull& parked) {
   if (pull.rows().empty()) return {};
   auto parts = parse_row_parts(pull.rows(), *table_, index_);
   if (!parts.ok()) return parts.error();
@@ -128,7 +133,8 @@ base::Status Server::open_row_pull(const pb::Pull& pull, std::vector<transport::
     const bool single_row = payload.size() == 1 && part.count == 1;  // may be larger
     if (!single_row) bytes += part.count * shard.width() * sizeof(float);
     if (bytes > kRowPullBytesMax) return protocol_error("a pull of more rows than one may have");
-    if (base::Status status = check_keys(payload[i], part.count, shard)) return status;
+    const auto keys = copy_keys(payload[i], part.count, row_keys_);
+    if (base::Status status = check_keys(keys, shard)) return status;
   }
   parked.rows = RowChunks(std::move(parts.value()), *table_);
   parked.keys = std::move(payload);
@@ -141,20 +147,23 @@ void Server::serve_rows(Session& session, const Session::ParkedPull& pull) {
   for (const RowPart& part : pull.rows.parts()) {
     elements += part.count * row_shards_[part.table].width();
   }
-  auto gathered = std::make_shared<std::vector<float>>(elements);
-  std::span<float> rest(*gathered);
+  const auto gathered = staging_.take(elements * sizeof(float));
+  std::span<float> rest = gathered->span().first(elements);
   for (std::size_t p = 0; p < pull.keys.size(); ++p) {
     const RowPart part = pull.rows.parts()[p];
     const RowShard& shard = row_shards_[part.table];
-    for (std::size_t i = 0; i < part.count; ++i) {
-      const std::uint64_t key = key_at(pull.keys[p], i);  // checked, but see sum_row_chunk
-      const auto out = rest.first(shard.width());
-      if (shard.holds(key) && pull.frozen > 1) {
-        shard.read_slot(static_cast<int>(pull.frozen) - 2, {key, 1}, out);
-      } else if (shard.holds(key)) {
-        shard.read({key, 1}, out);
+    const auto keys = copy_keys(pull.keys[p], part.count, row_keys_);
+    const auto out = rest.first(part.count * shard.width());
+    rest = rest.subspan(out.size());
+    if (check_keys(keys, shard)) {
+      std::ranges::fill(out, 0.0F);  // they were right before: see sum_row_chunk
+    } else if (pull.frozen > 1) {
+      for (std::size_t i = 0; i < part.count; ++i) {
+        shard.read_slot(static_cast<int>(pull.frozen) - 2, {keys[i], 1},
+                        out.subspan(i * shard.width(), shard.width()));
       }
-      rest = rest.subspan(shard.width());
+    } else {
+      shard.gather(keys, out);
     }
   }
   pb::Reply reply;
@@ -168,7 +177,7 @@ void Server::serve_rows(Session& session, const Session::ParkedPull& pull) {
   }
   const bool resumes = pull.version == shard_->version() && pull.next_chunk < pull.rows.count();
   const std::uint32_t first = resumes ? pull.next_chunk : 0;
-  auto bytes = std::as_bytes(std::span(std::as_const(*gathered)));
+  auto bytes = std::as_bytes(std::as_const(*gathered).span().first(elements));
   for (std::uint64_t i = 0; i < pull.rows.count(); ++i) {
     const std::size_t chunk_bytes = pull.rows.at(i).elements() * sizeof(float);
     values.set_index(static_cast<std::uint32_t>(i));

@@ -8,6 +8,8 @@
 namespace dtrain::inline v0::ps {
 namespace {
 
+constexpr std::size_t kBlockElements = 4096;
+
 /// Whether no other copy of `owner` is left. The fence pairs with the release of the last copy, on
 /// whichever thread it died, so that what was read through it was read before we write.
 template <typename T>
@@ -61,7 +63,7 @@ void Shard::own_slots() {
 }
 
 Frozen Shard::freeze() const {
-  assert(!updating_);
+  assert(!updating());
   Frozen frozen{.parts = {values_}, .version = version_};
   // Null where the slice is empty: rows may have the slot all the same.
   for (int i = 0; i < compute::slot_count(plan_.optimizer()); ++i) {
@@ -71,7 +73,7 @@ Frozen Shard::freeze() const {
 }
 
 void Shard::assign(Range range, std::span<const float> values, int slot) {
-  assert(!updating_ && values.size() == range.count);
+  assert(!updating() && values.size() == range.count);
   if (slot > 0) {
     own_slots();
     auto& target = *slots_[static_cast<std::size_t>(slot) - 1];
@@ -89,12 +91,12 @@ void Shard::accumulate(Range range, std::span<const float> gradients, float weig
   compute::accumulate(sum, gradients, weight);
 }
 
-void Shard::update_range(Range range, std::span<const float> gradients, float gradient_scale,
-                         std::span<const double> clip_factors, tensor::Arena& target) {
+void Shard::update_range(Range range, std::span<const float> gradients,
+                         std::span<const double> clip_factors) {
   compute::OptimizerUpdate update{.step = static_cast<std::int64_t>(step_ + 1),
-                                  .gradient_scale = gradient_scale,
+                                  .gradient_scale = scale_,
                                   .values = part(std::as_const(*values_), slice_, range),
-                                  .updated = part(target, slice_, range),
+                                  .updated = part(*target_, slice_, range),
                                   .gradients = gradients};
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i]) update.slots[i] = part(*slots_[i], slice_, range);
@@ -113,38 +115,74 @@ void Shard::add_squares(Range range, const std::vector<Range>& ranges,
 
 void Shard::apply_sum(const std::vector<Range>& ranges, double weight_total,
                       std::span<const double> clip_factors) {
-  assert(!updating_ && weight_total > 0);
-  const auto scale = static_cast<float>(1.0 / weight_total);
-  own_slots();
-  auto target = values_;
-  if (!unused_but_for(values_, 2)) {  // ours and `target`
-    target = take_spare();
-    const bool whole = ranges.size() == 1 && ranges.front() == slice_ && !plan_.has_frozen();
-    if (!whole) std::ranges::copy(values_->span(), target->span().begin());
-  }
-  for (const Range& range : ranges) {
-    update_range(range, part(std::as_const(sum_), slice_, range), scale, clip_factors, *target);
-  }
-  if (target != values_) spare_ = std::exchange(values_, std::move(target));
-  ++version_;
-  ++step_;
+  begin_step(ranges, weight_total);
+  for (const Range& range : ranges) finish_range(range, clip_factors);
+  end_update();
 }
 
-void Shard::begin_update() {
-  assert(!updating_);
-  own_values();
+void Shard::begin_step(const std::vector<Range>& ranges, double weight_total) {
+  assert(weight_total > 0);
+  scale_ = static_cast<float>(1.0 / weight_total);
+  choose_target(ranges);
+}
+
+/// The values themselves where nobody reads them, else other memory. What `ranges` does not cover
+/// is copied there.
+void Shard::choose_target(const std::vector<Range>& ranges) {
+  assert(!updating());
   own_slots();
-  updating_ = true;
+  if (unused_but_for(values_, 1)) {
+    target_ = values_;
+    return;
+  }
+  target_ = take_spare();
+  const bool whole = ranges.size() == 1 && ranges.front() == slice_ && !plan_.has_frozen();
+  if (!whole) std::ranges::copy(values_->span(), target_->span().begin());
+}
+
+void Shard::finish_range(Range range, std::span<const double> clip_factors) {
+  assert(updating());
+  update_range(range, part(std::as_const(sum_), slice_, range), clip_factors);
+}
+
+void Shard::finish_range(Range range, std::span<const float> gradients, float weight, bool first) {
+  assert(updating() && gradients.size() == range.count);
+  // Block by block, so that the sum stays in the first-level cache between its two uses.
+  std::array<float, kBlockElements> block;
+  for (std::size_t done = 0; done < range.count; done += kBlockElements) {
+    const Range now{range.begin + done, std::min(kBlockElements, range.count - done)};
+    const auto sum = std::span(block).first(now.count);
+    if (first) {
+      std::ranges::fill(sum, 0.0F);
+    } else {
+      std::ranges::copy(part(std::as_const(sum_), slice_, now), sum.begin());
+    }
+    compute::accumulate(sum, gradients.subspan(done, now.count), weight);
+    update_range(now, sum, {});
+  }
+}
+
+void Shard::begin_update(const std::vector<Range>& ranges) {
+  scale_ = 1.0F;
+  choose_target(ranges);
+}
+
+void Shard::keep(Range range) {
+  assert(updating());
+  if (target_ == values_) return;
+  std::ranges::copy(part(std::as_const(*values_), slice_, range),
+                    part(*target_, slice_, range).begin());
 }
 
 void Shard::apply(Range range, std::span<const float> gradients) {
-  assert(updating_);
-  update_range(range, gradients, 1.0F, {}, *values_);
+  assert(updating());
+  update_range(range, gradients, {});
 }
 
 void Shard::end_update() {
-  assert(updating_);
-  updating_ = false;
+  assert(updating());
+  if (target_ != values_) spare_ = std::exchange(values_, std::move(target_));
+  target_.reset();
   ++version_;
   ++step_;
 }

@@ -48,8 +48,10 @@ class Shard {
   std::uint64_t version() const { return version_; }
   /// The optimizer's step: the updates applied, those before a checkpoint was restored included.
   std::uint64_t step() const { return step_; }
-  /// Not between begin_update() and end_update().
+  /// The values of the last update that is whole; not between begin_update() and end_update().
   Snapshot snapshot() const { return {values_, version_}; }
+  /// The values that the step under way makes, whose ranges become final with finish_range().
+  Snapshot coming() const { return {target_, version_ + 1}; }
 
   /// The same with the optimizer's slots. Whoever holds it makes the next update copy them.
   Frozen freeze() const;
@@ -69,20 +71,34 @@ class Shard {
   void apply_sum(const std::vector<Range>& ranges, double weight_total,
                  std::span<const double> clip_factors = {});
 
-  /// One update that arrives in pieces: begin, apply to disjoint ranges in any order, end.
-  void begin_update();
+  /// The same in pieces, while the last contribution arrives, so that an element's sum and update
+  /// are one pass: begin, finish disjoint ranges in any order, end. Bits as apply_sum()'s. What
+  /// `ranges` leaves out stays as it is.
+  void begin_step(const std::vector<Range>& ranges, double weight_total);
+  /// Adds the last contribution to a range as accumulate() does, and updates its values. The sum
+  /// itself is then lost.
+  void finish_range(Range range, std::span<const float> gradients, float weight, bool first);
+  /// Updates a range whose sum is whole.
+  void finish_range(Range range, std::span<const double> clip_factors = {});
+
+  /// One update that arrives in pieces: begin, apply to disjoint ranges in any order, end. All of
+  /// `ranges` is to be applied, or kept as it is.
+  void begin_update(const std::vector<Range>& ranges = {});
   void apply(Range range, std::span<const float> gradients);
+  void keep(Range range);
+  /// Of both kinds.
   void end_update();
-  bool updating() const { return updating_; }
+  bool updating() const { return target_ != nullptr; }
 
  private:
   /// Moves the values out of the way of snapshots, so that they can be written in place.
   void own_values();
   /// The same for the optimizer's slots, after freeze().
   void own_slots();
+  void choose_target(const std::vector<Range>& ranges);
   std::shared_ptr<tensor::Arena> take_spare();
-  void update_range(Range range, std::span<const float> gradients, float gradient_scale,
-                    std::span<const double> clip_factors, tensor::Arena& target);
+  void update_range(Range range, std::span<const float> gradients,
+                    std::span<const double> clip_factors);
 
   static tensor::Arena ordinary_memory(std::size_t count) { return tensor::Arena(count); }
 
@@ -95,7 +111,9 @@ class Shard {
   tensor::Arena sum_;  ///< Allocated with the first contribution.
   std::uint64_t version_ = 0;
   std::uint64_t step_ = 0;
-  bool updating_ = false;
+  /// Where the update under way goes: the values themselves or other memory. Null without one.
+  std::shared_ptr<tensor::Arena> target_;
+  float scale_ = 1.0F;  ///< Of the gradients of the update under way.
 };
 
 }  // namespace dtrain::inline v0::ps

@@ -5,6 +5,15 @@
 #include <new>
 
 namespace dtrain::inline v0::ps {
+namespace {
+
+// Rows are read and written anywhere: with small pages nearly each one costs a walk through page
+// tables, which in a virtual machine takes longer than the row. Large ones are for tables that may
+// be in memory as a whole; beyond that, a row would take 2 MiB.
+constexpr std::size_t kLargePagesMin = std::size_t{2} << 20;
+constexpr std::size_t kLargePagesMax = std::size_t{1} << 30;
+
+}  // namespace
 
 ZeroMemory::ZeroMemory(std::size_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
@@ -12,6 +21,9 @@ ZeroMemory::ZeroMemory(std::size_t bytes) : bytes_(bytes) {
   if (data_ == MAP_FAILED) {
     data_ = nullptr;
     throw std::bad_alloc();
+  }
+  if (bytes >= kLargePagesMin && bytes <= kLargePagesMax) {
+    (void)::madvise(data_, bytes, MADV_HUGEPAGE);  // a kernel without them uses small ones
   }
 }
 

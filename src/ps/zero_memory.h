@@ -7,7 +7,8 @@
 namespace dtrain::inline v0::ps {
 
 /// A run of elements that are zero at first and take memory only where they have been written:
-/// pages that the kernel fills in. Owns them; movable. Thread-compatible.
+/// pages that the kernel fills in, of up to 2 MiB in runs of up to 1 GiB. Owns them; movable.
+/// Thread-compatible.
 class ZeroMemory {
  public:
   ZeroMemory() = default;

@@ -39,6 +39,9 @@ class Exchange {
   virtual void start(const Optimizer& optimizer, const UpdateRules& rules) = 0;
   /// The values belong to servers since start(), so that writing them here has no effect.
   virtual bool started_elsewhere() const = 0;
+  /// Says before the network's train_step() of how many examples it will be: exchanges may begin
+  /// while gradients are still being computed. step() follows.
+  virtual void expect(std::uint64_t /*examples*/) {}
   /// One update with the network's gradients, the mean over `examples` examples (0: this worker
   /// has none, and its gradients do not count), after which the values are the newest. Returns how
   /// many steps of the job have passed: 1, or more where the gradients came too late to count and

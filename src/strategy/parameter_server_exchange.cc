@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <atomic>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -136,6 +138,10 @@ class ParameterServerExchange final : public Exchange {
       table_.pull_rows({{0, std::make_shared<ps::RowIndex>(ps::index_rows(keys)), values.data()}})
           .get();
     });
+    if (begins_early()) {
+      network_.set_gradients_ready(
+          [this](std::size_t /*begin*/, std::size_t end) { gradients_ready(end); });
+    }
     if (rank() == 0) {
       ps::RemoteTable::wait(
           table_.push({.sources = {{whole_, arenas_.values.span().data()}}, .assign = true}));
@@ -145,13 +151,15 @@ class ParameterServerExchange final : public Exchange {
 
   bool started_elsewhere() const override { return started_; }
 
+  void expect(std::uint64_t examples) override { expected_ = examples; }
+
   std::uint64_t step(std::uint64_t examples) override {
-    ps::PushRequest request{.weight = examples, .rows = row_batches(examples)};
-    for (const ps::Range range : trained_) {
-      request.sources.push_back({range, arenas_.gradients.span().data() + range.begin});
-      request.targets.push_back({range, arenas_.values.span().data() + range.begin});
+    if (!early_.ticket) {
+      ps::RemoteTable::wait(table_.push(push_request(examples)));
+    } else {
+      ps::RemoteTable::wait(*early_.ticket);
+      early_.ticket.reset();
     }
-    ps::RemoteTable::wait(table_.push(std::move(request)));
     const std::uint64_t before = std::exchange(steps_, std::max(steps_ + 1, table_.steps()));
     return steps_ - before;
   }
@@ -196,11 +204,12 @@ class ParameterServerExchange final : public Exchange {
     if (rows) {
       restore_rows(reader, *rows, optimizer_,
                    [&](int part, std::uint64_t first, std::span<const float> values) {
-                     auto batch = std::make_shared<ps::RowBatch>();
-                     batch->keys = consecutive(first, values.size())->keys;
-                     batch->gradients.assign(values.begin(), values.end());
-                     ps::RemoteTable::wait(
-                         table_.push({.assign = true, .slot = part, .rows = {std::move(batch)}}));
+                     const auto keys = consecutive(first, values.size());
+                     ps::RemoteTable::wait(table_.push(
+                         {.assign = true,
+                          .slot = part,
+                          .rows = {std::make_shared<ps::RowBatch>(
+                              0, std::span<const std::uint64_t>(keys->keys), values)}}));
                    });
     }
     const std::uint64_t step = restore_arenas(
@@ -220,6 +229,45 @@ class ParameterServerExchange final : public Exchange {
   void check() const override { cluster_.check(); }
 
  private:
+  /// Whether a push begins while gradients are still being computed, and values come back where
+  /// they are not needed any more. Not in asynchronous modes: there pushes take turns, and a slow
+  /// one holds the others up. Nor with rows, whose gradients are the last.
+  bool begins_early() const { return in_step() && !network_.row_table(); }
+
+  /// On the thread that computes them.
+  void gradients_ready(std::size_t end) {
+    const bool all = end == whole_.count;
+    if (early_.ticket) {
+      early_.ready_end->store(all ? std::numeric_limits<std::size_t>::max() : end,
+                              std::memory_order_release);
+      if (all) table_.resume();
+    } else if (!all && end >= chunk_elements_) {  // before, there is nothing to send
+      early_.ready_end->store(end, std::memory_order_relaxed);
+      ps::PushRequest request = push_request(expected_);
+      request.ready_end = early_.ready_end;
+      early_.ticket = table_.push(std::move(request));
+    }
+  }
+
+  ps::PushRequest push_request(std::uint64_t examples) {
+    ps::PushRequest request{.weight = examples, .rows = row_batches(examples)};
+    for (const ps::Range range : trained_) {
+      request.sources.push_back({range, arenas_.gradients.span().data() + range.begin});
+      request.targets.push_back({range, arenas_.values.span().data() + range.begin});
+    }
+    return request;
+  }
+
+  /// A push whose sources are still being written. Outlives the table, which lets go of memory.
+  struct EarlyPush {
+    ~EarlyPush() {
+      if (ticket) ticket->released.wait_until(base::kForever);
+    }
+    std::optional<ps::PushTicket> ticket;
+    const std::shared_ptr<std::atomic<std::size_t>> ready_end =
+        std::make_shared<std::atomic<std::size_t>>();
+  };
+
   /// The rows, from `first` on, that so many elements are.
   std::shared_ptr<const ps::RowIndex> consecutive(std::uint64_t first, std::size_t elements) const {
     std::vector<std::uint64_t> keys(elements /
@@ -228,17 +276,16 @@ class ParameterServerExchange final : public Exchange {
     return std::make_shared<ps::RowIndex>(ps::index_rows(keys));
   }
 
-  /// The gradients of the rows that the last batch read.
+  /// The gradients of the rows that the last batch read, lent.
   std::vector<std::shared_ptr<const ps::RowBatch>> row_batches(std::uint64_t examples) {
     if (!network_.row_table()) return {};
-    auto batch = std::make_shared<ps::RowBatch>();
+    std::span<const std::uint64_t> keys;
+    std::span<const float> gradients;
     if (examples > 0) {
-      const auto keys = network_.row_keys();
-      const auto gradients = network_.row_gradients();
-      batch->keys.assign(keys.begin(), keys.end());
-      batch->gradients.assign(gradients.begin(), gradients.end());
+      keys = network_.row_keys();
+      gradients = network_.row_gradients();
     }
-    return {std::move(batch)};
+    return {std::make_shared<ps::RowBatch>(0, keys, gradients)};
   }
 
   Cluster& cluster_;
@@ -248,11 +295,13 @@ class ParameterServerExchange final : public Exchange {
   const RowUpdates row_updates_;
   model::Network& network_;
   Arenas& arenas_;
+  EarlyPush early_;
   ps::RemoteTable table_;
   const ps::Range whole_;
   std::vector<ps::Range> trained_;  ///< All but frozen variables.
   bool started_ = false;
-  std::uint64_t steps_ = 0;  ///< Of the job that have passed.
+  std::uint64_t expected_ = 0;  ///< Examples of the step that is being computed.
+  std::uint64_t steps_ = 0;     ///< Of the job that have passed.
   Optimizer optimizer_;
   /// The optimizer's step where servers count version 0 (modulo 2^64: it may lie before step 0).
   std::uint64_t step_of_version_0_ = 0;

@@ -126,7 +126,10 @@ void Trainer::train_step() {
   Exchange& exchange = model_.exchange();
   exchange.check();
   const tensor::Batch* batch = batcher_.batch(static_cast<std::size_t>(state_.step_in_epoch));
-  if (batch) model_.network().train_step(*batch, model_.steps, state_.sums);
+  if (batch) {
+    exchange.expect(batch->size);
+    model_.network().train_step(*batch, model_.steps, state_.sums);
+  }
   const auto passed = static_cast<std::int64_t>(exchange.step(batch ? batch->size : 0));
   model_.steps += passed;
   state_.model_steps = model_.steps;

@@ -67,6 +67,8 @@ class ShmHub final : private ShmSessionOwner {
   void pump(base::TimePoint now);
   /// Once a round, at its end: peers get back what they have lent.
   void end_round();
+  /// Whether a session has received or sent something since this thread slept last.
+  bool anyone_awake() const { return !awake_.empty(); }
   /// Whether one of the sessions that are awake has something to receive or room to send.
   bool has_news() const;
   /// Before the thread sleeps. When the hub wants the next round at the latest; TimePoint::min()

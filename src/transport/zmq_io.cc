@@ -167,10 +167,12 @@ void ZmqEndpoint::run_on_io() {
 }
 
 bool ZmqEndpoint::spin_on_io(base::TimePoint until) {
+  // Over the network libzmq's thread has to be woken anyway, and wants the core.
+  if (!hub_ || !hub_->anyone_awake()) return false;
   if (until <= now() || !active_.empty() || !monitors_.empty()) return false;
   int turn = 0;
   return spin_.until([&] {
-    if (hub_ && hub_->has_news()) return true;
+    if (hub_->has_news()) return true;
     {
       base::MutexLock lock(mutex_);
       if (!posted_.empty() || stopping_) return true;

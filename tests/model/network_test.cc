@@ -105,6 +105,31 @@ TEST(Network, GradientsBecomeFinalFromFrontToBackAndCoverTheArena) {
   EXPECT_EQ(final_gradients, copy_of(network.gradients()));
 }
 
+TEST(Network, ALargeKernelsGradientBecomesFinalInPieces) {
+  const auto device = compute::cpu_device();
+  Network network({.input_shape = {700}, .layers = {Dense{400, Activation::kRelu}, Dense{3}}}, 1,
+                  *device);
+  network.set_objective(kLogits, {});
+  const Examples examples = labelled({700}, 5, 3, 2);
+  Sums sums;
+  network.train_step(examples.batch(), 0, sums);
+  const std::vector<float> expected = copy_of(network.gradients());
+  std::vector<float> values = copy_of(network.values());
+  std::vector<float> gradients(values.size());
+  network.bind(values, gradients);
+  std::vector<std::size_t> ends{0};
+  network.set_gradients_ready([&](std::size_t begin, std::size_t end) {
+    EXPECT_EQ(begin, ends.back());
+    ends.push_back(end);
+    // Nobody reads these any more.
+    std::fill(values.begin() + static_cast<std::ptrdiff_t>(begin),
+              values.begin() + static_cast<std::ptrdiff_t>(end), 1e30F);
+  });
+  network.train_step(examples.batch(), 0, sums);
+  EXPECT_EQ(ends.size(), 4U) << "one layer, and the other one in two pieces";
+  EXPECT_EQ(gradients, expected);
+}
+
 TEST(Network, ABatchMayBeSplitOverWorkersWithDropoutToo) {
   const auto device = compute::cpu_device();
   const std::uint64_t seed = support::seed();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 
 #include "base/philox.h"
@@ -346,6 +347,45 @@ TEST(Protocol, AnUnknownWorkerLearnsThatTheServerWasRestarted) {
   const PushTicket ticket = cluster.push(0);
   cluster.wait(ticket);
   EXPECT_NE(error_of(ticket.done).find("does not know this worker"), std::string::npos);
+}
+
+TEST(Protocol, APushMayBeginBeforeItsSourcesAreWritten) {
+  SimCluster cluster({.workers = 2, .servers = 2});
+  cluster.start(std::vector<float>(cluster.count(), 1.0F));
+  const std::size_t half = cluster.count() / 2 + 77;
+  const std::vector<Range> all{{0, cluster.count()}};
+  std::vector<PushTicket> tickets;
+  const auto ready_end = std::make_shared<std::atomic<std::size_t>>(half);
+  for (const int rank : {0, 1}) {
+    SimCluster::Worker& worker = cluster.worker(rank);
+    std::fill_n(worker.gradients.begin(), half, static_cast<float>(rank + 1));
+    tickets.push_back(cluster.on_io(rank, [&](Client& client) {
+      return client.push({.sources = {{all.front(), worker.gradients.data()}},
+                          .targets = {{all.front(), worker.values.data()}},
+                          .ready_end = ready_end});
+    }));
+  }
+  cluster.world().run_for(seconds(5));  // retries, too
+  for (const int rank : {0, 1}) {
+    SimCluster::Worker& worker = cluster.worker(rank);
+    EXPECT_FALSE(tickets[static_cast<std::size_t>(rank)].done.done());
+    EXPECT_EQ(worker.values.front(), -0.5F) << "what is final comes early";
+    std::fill(worker.gradients.begin() + static_cast<std::ptrdiff_t>(half), worker.gradients.end(),
+              static_cast<float>(rank + 1));
+  }
+  *ready_end = cluster.count();
+  for (const int rank : {0, 1}) {
+    cluster.on_io(rank, [](Client& client) {
+      client.resume();
+      return 0;
+    });
+  }
+  for (const PushTicket& ticket : tickets) cluster.wait(ticket);
+  const std::vector<float> expected(cluster.count(), -0.5F);
+  EXPECT_EQ(cluster.worker(0).values, expected);
+  EXPECT_EQ(cluster.worker(1).values, expected);
+  EXPECT_EQ(cluster.server_values(), expected);
+  EXPECT_TRUE(cluster.world().violations().empty());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "ps/row_placement.h"
@@ -17,6 +18,10 @@ std::vector<float> read(const RowShard& shard, Range rows) {
   std::vector<float> values(rows.count * shard.width());
   shard.read(rows, values);
   return values;
+}
+
+void add(RowShard& shard, std::uint64_t row, const std::vector<float>& gradient, float weight) {
+  shard.accumulate(std::span(&row, 1), gradient, weight);
 }
 
 std::vector<float> whole_table(const RowTable& table) {
@@ -48,7 +53,7 @@ TEST(RowShard, ReadingWritesNothing) {
   RowShard shard(kTable, kSlice, Sgd{.learning_rate = 1.0F});
   const std::vector<float> before = read(shard, kSlice);
   EXPECT_FALSE(shard.written(100));
-  shard.accumulate(100, std::vector<float>(3, 0.0F), 1.0F);
+  add(shard, 100, std::vector<float>(3, 0.0F), 1.0F);
   shard.apply_sum(1, 1.0F);
   EXPECT_TRUE(shard.written(100));
   EXPECT_FALSE(shard.written(101));
@@ -59,9 +64,9 @@ TEST(RowShard, AnUpdateIsTheWeightedMeanOfEachRow) {
   RowTable table = kTable;
   table.initializer = Zeros{};
   RowShard shard(table, kSlice, Sgd{.learning_rate = 1.0F});
-  shard.accumulate(149, std::vector<float>{1, 2, 3}, 3.0F);
-  shard.accumulate(100, std::vector<float>{8, 8, 8}, 1.0F);
-  shard.accumulate(149, std::vector<float>{5, 6, 7}, 1.0F);
+  add(shard, 149, std::vector<float>{1, 2, 3}, 3.0F);
+  add(shard, 100, std::vector<float>{8, 8, 8}, 1.0F);
+  add(shard, 149, std::vector<float>{5, 6, 7}, 1.0F);
   EXPECT_EQ(shard.rows_in_sum(), 2U);
   shard.apply_sum(1, 0.25F);
   EXPECT_EQ(read(shard, {149, 1}), (std::vector<float>{-2, -3, -4}));
@@ -69,10 +74,41 @@ TEST(RowShard, AnUpdateIsTheWeightedMeanOfEachRow) {
   EXPECT_EQ(shard.rows_in_sum(), 0U);
 }
 
+TEST(RowShard, RowsThatLieAnywhereAreUpdatedAsEachAlone) {
+  RowTable table = kTable;
+  table.width = 700;  // so that some blocks hold a few rows
+  const Optimizer adam = Adam{};
+  RowShard together(table, kSlice, adam), alone(table, kSlice, adam);
+  const std::vector<std::uint64_t> rows{100, 101, 107, 120, 121, 122, 140, 149};
+  for (std::int64_t step = 1; step < 4; ++step) {
+    std::vector<float> gradients(rows.size() * 700);
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      gradients[i] = static_cast<float>(i % 13) - static_cast<float>(step);
+    }
+    together.accumulate(rows, gradients, 2.0F);
+    together.apply_sum(step, 0.5F);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      add(alone, rows[i],
+          {gradients.begin() + static_cast<std::ptrdiff_t>(i * 700),
+           gradients.begin() + static_cast<std::ptrdiff_t>((i + 1) * 700)},
+          2.0F);
+      alone.apply_sum(step, 0.5F);
+    }
+  }
+  EXPECT_EQ(read(together, kSlice), read(alone, kSlice));
+  std::vector<float> gathered(rows.size() * 700);
+  together.gather(rows, gathered);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::vector<float> row = read(together, {rows[i], 1});
+    EXPECT_TRUE(std::equal(row.begin(), row.end(),
+                           gathered.begin() + static_cast<std::ptrdiff_t>(i * 700)));
+  }
+}
+
 TEST(RowShard, ADroppedSumLeavesNothing) {
   RowShard shard(kTable, kSlice, Sgd{.learning_rate = 1.0F});
   const std::vector<float> before = read(shard, kSlice);
-  shard.accumulate(120, std::vector<float>(3, 1.0F), 1.0F);
+  add(shard, 120, std::vector<float>(3, 1.0F), 1.0F);
   shard.drop_sum();
   shard.apply_sum(1, 1.0F);
   EXPECT_EQ(read(shard, kSlice), before);
@@ -109,7 +145,7 @@ std::vector<float> train_rows(const Optimizer& optimizer, RowUpdates updates) {
   for (int step = 1; step <= 6; ++step) {
     for (std::uint64_t row = 0; row < 50; ++row) {
       if (row % 4 != static_cast<std::uint64_t>(step) % 3) continue;
-      shard.accumulate(100 + row, std::vector<float>(3, static_cast<float>(step)), 1.0F);
+      add(shard, 100 + row, std::vector<float>(3, static_cast<float>(step)), 1.0F);
     }
     shard.apply_sum(step, 1.0F);
   }
@@ -133,7 +169,7 @@ TEST(RowShard, LazyUpdatesLeaveOtherRowsAndTheirSlots) {
 TEST(RowShard, WhatIsReadCanBeWrittenToAnother) {
   RowShard from(kTable, kSlice, Adam{});
   for (int step = 1; step <= 3; ++step) {
-    from.accumulate(110 + static_cast<std::uint64_t>(step), std::vector<float>(3, 1.0F), 1.0F);
+    add(from, 110 + static_cast<std::uint64_t>(step), std::vector<float>(3, 1.0F), 1.0F);
     from.apply_sum(step, 1.0F);
   }
   RowShard to(kTable, kSlice, Adam{});
@@ -145,7 +181,7 @@ TEST(RowShard, WhatIsReadCanBeWrittenToAnother) {
     to.write_slot(i, kSlice, slot);
   }
   for (RowShard* shard : {&from, &to}) {
-    shard->accumulate(112, std::vector<float>(3, 2.0F), 1.0F);
+    add(*shard, 112, std::vector<float>(3, 2.0F), 1.0F);
     shard->apply_sum(4, 1.0F);
   }
   EXPECT_EQ(read(to, kSlice), read(from, kSlice));
@@ -156,7 +192,7 @@ TEST(RowShard, ALargeTableTakesMemoryOnlyForTheRowsInUse) {
   table.rows = std::int64_t{1} << 27;
   table.width = 4;  // 2 GiB of values and 4 GiB of slots
   RowShard shard(table, {0, std::size_t{1} << 27}, Adam{});
-  shard.accumulate(100'000'000, std::vector<float>(4, 1.0F), 1.0F);
+  add(shard, 100'000'000, std::vector<float>(4, 1.0F), 1.0F);
   shard.apply_sum(1, 1.0F);
   EXPECT_TRUE(shard.written(100'000'000));
 }

@@ -24,8 +24,7 @@ std::shared_ptr<const RowBatch> batch_of(std::uint32_t table, std::size_t width,
                                          const std::vector<std::uint64_t>& keys,
                                          const std::vector<float>& gradients) {
   const RowIndex index = index_rows(keys);
-  return std::make_shared<RowBatch>(
-      RowBatch{table, index.keys, sum_duplicates(index, gradients, width)});
+  return std::make_shared<RowBatch>(table, index.keys, sum_duplicates(index, gradients, width));
 }
 
 PushTicket push_rows(SimCluster& cluster, int rank,

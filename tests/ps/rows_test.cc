@@ -40,6 +40,16 @@ TEST(RowIndex, KeysComeOnceAndPlacesKeepTheirOrder) {
   EXPECT_TRUE(index_rows({}).keys.empty());
 }
 
+TEST(RowIndex, KeysThatAscendStandWhereTheyStood) {
+  const std::vector<std::uint64_t> keys{1, 3, 7};
+  const RowIndex index = index_rows(keys);
+  EXPECT_EQ(index.keys, keys);
+  EXPECT_TRUE(index.as_given());
+  EXPECT_FALSE(index_rows(std::vector<std::uint64_t>{1, 3, 3}).as_given());
+  const std::vector<float> gradients{1.0F, 2.0F, 3.0F};
+  EXPECT_EQ(sum_duplicates(index, gradients, 1), gradients);
+}
+
 TEST(RowIndex, DuplicatesAreAddedInOrderOfAppearance) {
   // 1e8 + 1 is 1e8 in float: only this order gives 1.
   const std::vector<std::uint64_t> keys{5, 2, 5, 5};

@@ -50,6 +50,59 @@ TEST(Shard, AnUpdateIsTheWeightedMeanOfTheContributions) {
   EXPECT_EQ(read(shard.snapshot()), std::vector<float>(8, -2.0F));
 }
 
+TEST(Shard, FinishingRangesAsTheyComeHasTheBitsOfAWholeSum) {
+  constexpr Range kLong{40, 10'000};  // several blocks
+  constexpr Range kFirst{40, 7'001};
+  constexpr Range kRest{7'041, 2'999};
+  Shard whole(kLong, Adam{}), pieces(kLong, Adam{}), alone(kLong, Adam{}), single(kLong, Adam{});
+  std::vector<float> one(kLong.count);
+  std::vector<float> other(kLong.count);
+  for (std::size_t i = 0; i < kLong.count; ++i) {
+    one[i] = 0.37F * static_cast<float>(i % 97);
+    other[i] = -0.11F * static_cast<float>(i % 89);
+  }
+  const auto part = [&](const std::vector<float>& all, Range range) {
+    return std::span(all).subspan(range.begin - kLong.begin, range.count);
+  };
+  for (int step = 0; step < 3; ++step) {
+    const Snapshot held = pieces.snapshot();
+    whole.accumulate(kLong, one, 3.0F, true);
+    whole.accumulate(kLong, other, 5.0F, false);
+    whole.apply_sum({kLong}, 8.0);
+    pieces.accumulate(kLong, one, 3.0F, true);
+    pieces.begin_step({kLong}, 8.0);
+    pieces.finish_range(kRest, part(other, kRest), 5.0F, false);
+    EXPECT_EQ(pieces.coming().version, pieces.version() + 1);
+    pieces.finish_range(kFirst, part(other, kFirst), 5.0F, false);
+    pieces.end_update();
+    alone.accumulate(kLong, one, 3.0F, true);
+    alone.apply_sum({kLong}, 3.0);
+    single.begin_step({kLong}, 3.0);
+    single.finish_range(kLong, one, 3.0F, true);
+    single.end_update();
+  }
+  EXPECT_EQ(read(whole.snapshot()), read(pieces.snapshot()));
+  EXPECT_EQ(read(alone.snapshot()), read(single.snapshot()));
+  EXPECT_EQ(pieces.version(), 3U);
+}
+
+TEST(Shard, AnUpdateThatBreaksOffKeepsTheRest) {
+  for (const bool is_read : {false, true}) {
+    Shard shard(kSlice, Sgd{.learning_rate = 1.0F});
+    shard.assign(kSlice, counted_from(1));
+    Snapshot held = shard.snapshot();
+    if (!is_read) held = {};
+    shard.begin_update({kSlice});
+    shard.apply({100, 3}, std::vector<float>(3, 1.0F));
+    shard.keep({103, 5});
+    shard.end_update();
+    EXPECT_EQ(read(shard.snapshot()), (std::vector<float>{0, 1, 2, 4, 5, 6, 7, 8}));
+    if (is_read) {
+      EXPECT_EQ(read(held), counted_from(1));
+    }
+  }
+}
+
 TEST(Shard, TheFirstContributionStartsTheSumAnew) {
   Shard shard(kSlice, Sgd{.learning_rate = 1.0F});
   for (int step = 0; step < 2; ++step) {
