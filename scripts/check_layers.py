@@ -15,19 +15,19 @@ import tempfile
 
 LEVELS = {
     "base": 0,
-    "tensor": 1, "observe": 1,
+    "tensor": 1, "observe": 1, "process": 1,
     "compute": 2, "wire": 2,
     "transport": 3,
     "cluster": 4, "checkpoint": 4, "model": 4, "data": 4,
     "ps": 5, "collective": 5,
-    "strategy": 6, "saved_model": 6,
+    "strategy": 6, "saved_model": 6, "bench": 6,
     "app": 7,
 }
 
 # Third-party headers, by how their path begins, and the modules that may include them.
 WRAPPED = {
     "Eigen/": {"compute"},
-    "zmq.h": {"transport", "cluster"},
+    "zmq.h": {"transport", "cluster", "bench"},
     "zmq.hpp": {"transport"},
     "spdlog/": {"observe"},
     "CLI/": {"app"},

@@ -2,6 +2,7 @@
 
 #include <iosfwd>
 
+#include "app/bench_options.h"
 #include "app/launch_options.h"
 
 namespace dtrain::inline v0::app {
@@ -10,6 +11,9 @@ namespace dtrain::inline v0::app {
 
 /// Starts the cluster and waits for its end.
 int run_launch(const LaunchOptions& options);
+
+/// Exchange benchmarks in the cluster that TF_CONFIG describes; a ps serves.
+int run_bench(const BenchOptions& options);
 
 /// A parameter server for any model, as TF_CONFIG describes it.
 int run_ps();

@@ -9,9 +9,9 @@
 #include <iostream>
 
 #include "app/descendants.h"
-#include "app/exit_status.h"
 #include "base/strings.h"
 #include "dtrain/error.h"
+#include "process/exit_status.h"
 
 namespace dtrain::inline v0::app {
 namespace {
@@ -32,12 +32,12 @@ namespace {
 }
 
 // Passes signals on until the keeper has ended.
-ExitStatus watch(pid_t keeper, const sigset_t& signals) {
+process::ExitStatus watch(pid_t keeper, const sigset_t& signals) {
   for (;;) {
     const int signal = sigwaitinfo(&signals, nullptr);
     if (signal > 0 && signal != SIGCHLD) kill(keeper, signal);
     int raw = 0;
-    if (waitpid(keeper, &raw, WNOHANG) == keeper) return exit_status_of(raw);
+    if (waitpid(keeper, &raw, WNOHANG) == keeper) return process::exit_status_of(raw);
   }
 }
 
@@ -76,11 +76,11 @@ int run_kept(const std::function<int(int liveness_fd, const sigset_t& mask)>& jo
     keep(job, liveness[0], mask);
   }
   close(liveness[0]);
-  const ExitStatus status = watch(keeper, signals);
+  const process::ExitStatus status = watch(keeper, signals);
   kill_descendants();
   close(liveness[1]);
   if (status.signal != 0) {
-    std::cerr << "dtrain launch: its keeper (pid " << keeper << ") " << describe(status)
+    std::cerr << "dtrain launch: its keeper (pid " << keeper << ") " << process::describe(status)
               << "; every process of the job was killed" << std::endl;
   }
   return status.shell_code();

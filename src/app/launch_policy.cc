@@ -46,10 +46,11 @@ void LaunchPolicy::begin_grace(base::TimePoint now, std::string since) {
   since_ = std::move(since);
 }
 
-void LaunchPolicy::note_failure(std::size_t member, ExitStatus status, LaunchActions& actions) {
+void LaunchPolicy::note_failure(std::size_t member, process::ExitStatus status,
+                                LaunchActions& actions) {
   const bool was_told = members_[member].told;
   const std::string what = was_told ? base::str_cat(name(member), " had to be ended")
-                                    : base::str_cat(name(member), " ", describe(status));
+                                    : base::str_cat(name(member), " ", process::describe(status));
   ++failures_;
   if (!first_failure_) {
     first_failure_ = Failure{status.ok() ? 128 + SIGTERM : status.shell_code(), what};
@@ -67,7 +68,8 @@ void LaunchPolicy::note_failure(std::size_t member, ExitStatus status, LaunchAct
   actions.say.push_back(what + then);
 }
 
-LaunchActions LaunchPolicy::on_end(std::size_t member, ExitStatus status, base::TimePoint now) {
+LaunchActions LaunchPolicy::on_end(std::size_t member, process::ExitStatus status,
+                                   base::TimePoint now) {
   LaunchActions actions;
   members_[member].ended = true;
   --living_;
@@ -85,14 +87,14 @@ LaunchActions LaunchPolicy::on_signal(int signal) {
   if (living_ == 0) return actions;
   if (user_signal_ == 0) {
     user_signal_ = signal;
-    actions.say.push_back(base::str_cat(signal_name(signal), " goes to ", living_,
+    actions.say.push_back(base::str_cat(process::signal_name(signal), " goes to ", living_,
                                         living_ == 1 ? " process" : " processes",
                                         "; a second one kills"));
     signal_living(actions, signal);
     return actions;
   }
   actions.say.push_back(
-      base::str_cat("a second ", signal_name(signal), ": killing ", names_of_living()));
+      base::str_cat("a second ", process::signal_name(signal), ": killing ", names_of_living()));
   phase_ = Phase::kKilled;
   next_time_ = base::kForever;
   signal_living(actions, SIGKILL);

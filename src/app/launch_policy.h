@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "app/exit_status.h"
 #include "base/clock.h"
 #include "dtrain/cluster_spec.h"
+#include "process/exit_status.h"
 
 namespace dtrain::inline v0::app {
 
@@ -40,7 +40,7 @@ class LaunchPolicy {
   /// `chief` is the member without which there is no job: the chief, or worker 0.
   LaunchPolicy(const std::vector<LaunchMember>& members, Task chief, base::Duration grace);
 
-  LaunchActions on_end(std::size_t member, ExitStatus status, base::TimePoint now);
+  LaunchActions on_end(std::size_t member, process::ExitStatus status, base::TimePoint now);
   LaunchActions on_signal(int signal);
   /// Call when next_time() has come.
   LaunchActions on_time(base::TimePoint now);
@@ -71,7 +71,7 @@ class LaunchPolicy {
   std::string names_of_living() const;
   bool is_essential(Task task) const { return task == chief_ || task.role == Role::kPs; }
   void signal_living(LaunchActions& actions, int signal) const;
-  void note_failure(std::size_t member, ExitStatus status, LaunchActions& actions);
+  void note_failure(std::size_t member, process::ExitStatus status, LaunchActions& actions);
   void begin_grace(base::TimePoint now, std::string since);
 
   std::vector<Member> members_;

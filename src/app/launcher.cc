@@ -89,8 +89,9 @@ void Launcher::start(const std::vector<LaunchTask>& plan) {
   const bool colour_out = may_colour(STDOUT_FILENO);
   const bool colour_err = may_colour(STDERR_FILENO);
   for (const LaunchTask& task : plan) {
-    const ChildProcess child = start_child({paths[task.command.front()], task.command,
-                                            environment_with(task.environment), child_mask_});
+    const process::ChildProcess child =
+        process::start_child({paths[task.command.front()], task.command,
+                              environment_with(task.environment), child_mask_});
     members_.push_back({task.task, child.pid});
     add_stream(child.out, out_, role_prefix(task.task, colour_out));
     add_stream(child.err, err_, role_prefix(task.task, colour_err));
@@ -172,7 +173,7 @@ void Launcher::on_child() {
     // What it said comes before what is said about it.
     read_streams();
     const auto index = static_cast<std::size_t>(member - members_.begin());
-    act(policy_->on_end(index, exit_status_of(raw), now()));
+    act(policy_->on_end(index, process::exit_status_of(raw), now()));
   }
 }
 

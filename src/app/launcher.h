@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "app/child_process.h"
 #include "app/launch_plan.h"
 #include "app/launch_policy.h"
 #include "app/line_splitter.h"
 #include "app/memory_watch.h"
 #include "app/output_queue.h"
+#include "process/child_process.h"
 
 namespace dtrain::inline v0::app {
 
@@ -27,7 +27,8 @@ class Launcher {
   Launcher& operator=(const Launcher&) = delete;
 
   /// Runs until every process has ended and nothing of them is left. Returns the exit code.
-  /// Throws what start_child() throws; whoever was started is then left for the caller to kill.
+  /// Throws what process::start_child() throws; whoever was started is then left for the caller to
+  /// kill.
   int run(const std::vector<LaunchTask>& plan, Task chief);
 
  private:

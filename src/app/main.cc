@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "app/commands.h"
+#include "bench/limits.h"
 #include "dtrain/error.h"
 #include "dtrain/run.h"
 #include "dtrain/version.h"
 
 namespace {
 
+using dtrain::app::BenchOptions;
 using dtrain::app::LaunchOptions;
 
 constexpr int kExitUsage = 2;
@@ -64,6 +66,38 @@ CLI::App* add_launch(CLI::App& app, LaunchOptions& options) {
   return launch;
 }
 
+CLI::App* add_bench(CLI::App& app, BenchOptions& options) {
+  CLI::App* bench = app.add_subcommand(
+      "bench",
+      "Measure pushes and pulls in the cluster that TF_CONFIG describes: dtrain launch --workers "
+      "2 --ps 2 -- dtrain bench push-pull --size 64M");
+  bench->add_option("workload", options.workload, "push, pull, push-pull, rows-pull or rows-push")
+      ->required();
+  bench->add_option("--size", options.size, "Of all variables: bytes, or with K, M, G (64M)");
+  bench->add_option("--variables", options.variables, "How many share the size (1)");
+  bench->add_option("--model", options.model,
+                    "Variables of resnet50 or of a recommender, in place of --size");
+  bench->add_option("--dtype", options.dtype, "How gradients travel: fp32, fp16 or bf16 (fp32)");
+  bench->add_option("--consistency", options.consistency, "sync or async (sync)");
+  bench->add_option("--memory", options.memory,
+                    "Gradients and values in the client's memory (arena) or in own memory (arena)");
+  bench->add_option("--chunk", options.chunk, "Size of the pieces that travel (1M)");
+  bench->add_option("--rows", options.rows, "Of the table, for rows-pull and rows-push (10000000)");
+  bench->add_option("--width", options.width, "Floats of a row (16)");
+  bench->add_option("--keys", options.keys, "Sorted random rows of an operation (100000)");
+  auto* repetitions =
+      bench->add_option("--repetitions", options.repetitions, "Measured operations of each worker");
+  bench->add_option("--seconds", options.seconds, "Measure for so long (5)")->excludes(repetitions);
+  bench->add_option("--warmup", options.warmup, "Operations before the measured ones (5)");
+  bench->add_flag("--limits,!--no-limits", options.limits,
+                  "Measure what the chief's machine reaches at best beside it (yes)");
+  bench->add_option("--json", options.json,
+                    "Write a JSON object to a file; - for standard output, without the table");
+  bench->add_option("--transport", options.transport,
+                    "auto, tcp, shm or ipc (DTRAIN_TRANSPORT, or auto)");
+  return bench;
+}
+
 int fail_usage(const std::string& command, const std::string& what) {
   std::cerr << command << ": " << what << "\nSee " << command << " --help\n";
   return kExitUsage;
@@ -103,13 +137,15 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   LaunchOptions options;
   const CLI::App* launch_command = add_launch(app, options);
+  BenchOptions bench_options;
+  const CLI::App* bench = add_bench(app, bench_options);
   const CLI::App* ps = app.add_subcommand(
       "ps", "Run a parameter server for any model, in the cluster that TF_CONFIG describes");
   const CLI::App* env = app.add_subcommand("env", "Print what TF_CONFIG says of this process");
   app.add_subcommand("version", "Print the version");
   if (!arguments.own.empty() && is_unknown_command(app, arguments.own.front())) {
     return fail_usage("dtrain", "there is no command \"" + arguments.own.front() +
-                                    "\"; there are launch, ps, env and version");
+                                    "\"; there are launch, bench, ps, env and version");
   }
   try {
     std::vector<std::string> reversed(arguments.own.rbegin(), arguments.own.rend());
@@ -119,6 +155,7 @@ int run(int argc, char** argv) {
   }
   if (app.got_subcommand(launch_command)) return launch(*launch_command, arguments, options);
   if (arguments.has_separator) return fail_usage("dtrain", "only dtrain launch takes a program");
+  if (app.got_subcommand(bench)) return dtrain::app::run_bench(bench_options);
   if (app.got_subcommand(ps)) return dtrain::app::run_ps();
   if (app.got_subcommand(env)) return dtrain::app::run_env(std::cout);
   return dtrain::app::run_version(std::cout);
@@ -139,6 +176,11 @@ void open_standard_descriptors() {
 int main(int argc, char** argv) {
   open_standard_descriptors();
   try {
+    // dtrain bench measures the machine with child processes, which are this program again.
+    if (const auto status =
+            dtrain::bench::run_child_role(argc, argv, dtrain::bench::limit_roles())) {
+      return *status;
+    }
     return run(argc, argv);
   } catch (const dtrain::Error& error) {
     std::cerr << "dtrain: " << error.what() << "\n";

@@ -44,7 +44,7 @@ TEST(CommandLineTest, HelpAndVersionEndWell) {
 TEST(CommandLineTest, BadUsageIsToldOnStandardErrorWithCode2) {
   expect_usage_error({}, "subcommand is required");
   expect_usage_error({"lunch"},
-                     "there is no command \"lunch\"; there are launch, ps, env and version");
+                     "there is no command \"lunch\"; there are launch, bench, ps, env and version");
   expect_usage_error({"launch"}, "no program to start");
   expect_usage_error({"launch", "--workers", "2", "--"}, "no program to start");
   expect_usage_error({"launch", "--workers", "2", "./train"}, "put -- before the program");

@@ -11,12 +11,12 @@ using std::chrono::seconds;
 using Signals = std::vector<std::pair<std::size_t, int>>;
 using Lines = std::vector<std::string>;
 
-constexpr ExitStatus kWell{0, 0};
+constexpr process::ExitStatus kWell{0, 0};
 
 // Members 0 and 1 are workers, 2 and 3 servers, 4 an evaluator; worker 0 is the chief.
 class LaunchPolicyTest : public testing::Test {
  protected:
-  LaunchActions end(std::size_t member, ExitStatus status = kWell) {
+  LaunchActions end(std::size_t member, process::ExitStatus status = kWell) {
     return policy_.on_end(member, status, now_);
   }
   // Goes to the time that the policy asked for.

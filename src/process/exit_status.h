@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace dtrain::inline v0::app {
+namespace dtrain::inline v0::process {
 
 /// How a process ended: with an exit code, or killed by a signal (not 0).
 struct ExitStatus {
@@ -25,4 +25,4 @@ std::string describe(const ExitStatus& status);
 /// `SIGTERM`; `signal 64` for one without a common name.
 std::string signal_name(int signal);
 
-}  // namespace dtrain::inline v0::app
+}  // namespace dtrain::inline v0::process

@@ -1,4 +1,4 @@
-#include "app/child_process.h"
+#include "process/child_process.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -10,13 +10,10 @@
 #include <fstream>
 #include <string>
 
-#include "app/descendants.h"
-#include "app/exit_status.h"
 #include "dtrain/error.h"
-#include "support/process.h"
-#include "support/time_scale.h"
+#include "process/exit_status.h"
 
-namespace dtrain::app {
+namespace dtrain::process {
 namespace {
 
 namespace fs = std::filesystem;
@@ -74,6 +71,25 @@ TEST(ChildProcessTest, InheritsNoDescriptorButItsThree) {
   EXPECT_EQ(out, "0\n1\n2\n");
 }
 
+TEST(ChildProcessTest, DescriptorsStandInTheOrderAsked) {
+  int first[2];
+  int second[2];
+  ASSERT_EQ(pipe2(first, O_CLOEXEC), 0);
+  ASSERT_EQ(pipe2(second, O_CLOEXEC), 0);
+  ChildCommand command = shell("echo third >&3; echo fourth >&4");
+  // Whichever of them are low numbers here, none may be overwritten before it was moved.
+  command.descriptors = {second[1], first[1]};
+  command.capture_output = false;
+  const ChildProcess child = start_child(command);
+  EXPECT_EQ(child.out, -1);
+  EXPECT_EQ(child.err, -1);
+  close(first[1]);
+  close(second[1]);
+  EXPECT_EQ(read_all(second[0]), "third\n");
+  EXPECT_EQ(read_all(first[0]), "fourth\n");
+  EXPECT_EQ(collect(child.pid), (ExitStatus{0, 0}));
+}
+
 TEST(ChildProcessTest, AProgramThatCannotBeExecutedIsAnErrorHere) {
   const fs::path script =
       fs::temp_directory_path() / ("dtrain-child-" + std::to_string(getpid()) + ".sh");
@@ -96,21 +112,5 @@ TEST(ChildProcessTest, AProgramThatCannotBeExecutedIsAnErrorHere) {
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);  // nobody is left to collect
 }
 
-TEST(DescendantsTest, KillsGrandchildrenInOtherSessionsToo) {
-  adopt_orphans();
-  const std::string mark = "DTRAIN_DESCENDANTS_TEST=" + std::to_string(getpid());
-  ChildCommand command = shell("setsid sh -c 'sleep 600 & sleep 600' & sleep 600 & wait");
-  command.environment.push_back(mark);
-  const ChildProcess child = start_child(command);
-  close(child.out);
-  close(child.err);
-  ASSERT_TRUE(support::eventually(
-      [&mark] { return support::processes_with_environment(mark).size() == 5; }));
-  EXPECT_TRUE(kill_descendants());
-  EXPECT_TRUE(support::processes_with_environment(mark).empty());
-}
-
-TEST(DescendantsTest, WithoutChildrenThereIsNothingToDo) { EXPECT_TRUE(kill_descendants()); }
-
 }  // namespace
-}  // namespace dtrain::app
+}  // namespace dtrain::process

@@ -1,11 +1,11 @@
-#include "app/exit_status.h"
+#include "process/exit_status.h"
 
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <cstdlib>
 
-namespace dtrain::app {
+namespace dtrain::process {
 namespace {
 
 TEST(ExitStatusTest, TellsExitsFromSignals) {
@@ -27,4 +27,4 @@ TEST(ExitStatusTest, NamesSignals) {
 }
 
 }  // namespace
-}  // namespace dtrain::app
+}  // namespace dtrain::process

@@ -1,4 +1,4 @@
-#include "app/exit_status.h"
+#include "process/exit_status.h"
 
 #include <sys/wait.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/strings.h"
 
-namespace dtrain::inline v0::app {
+namespace dtrain::inline v0::process {
 
 ExitStatus exit_status_of(int wait_status) {
   if (WIFSIGNALED(wait_status)) return {0, WTERMSIG(wait_status)};
@@ -47,4 +47,4 @@ std::string signal_name(int signal) {
   return base::str_cat("signal ", signal);
 }
 
-}  // namespace dtrain::inline v0::app
+}  // namespace dtrain::inline v0::process

@@ -1,0 +1,79 @@
+"""What is run in each repetition, in this order: dtrain's programs and the peers beside them, so
+that what is compared runs within minutes of each other."""
+
+from __future__ import annotations
+
+import pathlib
+from dataclasses import dataclass
+
+HERE = pathlib.Path(__file__).resolve().parent
+DTRAIN, TENSORFLOW, PYTORCH, LINK = "dtrain", "tensorflow", "pytorch", "link"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One command. A program of dtrain's gives many results; a peer's script one, of `name`."""
+    name: str
+    system: str
+    seconds: float         # about what one repetition takes
+    arguments: tuple[str, ...] = ()
+    program: str = ""      # of dtrain's, in the build folder
+    small: tuple[str, ...] | None = None  # arguments of a smoke test; None: it has no part in one
+    repetitions_max: int = 1000
+
+    @property
+    def deadline_s(self) -> float:
+        return 60.0 + 5 * self.seconds
+
+
+def _benchmark(name: str, program: str, seconds: float, samples: int, filter_: str = ".",
+               repetitions_max: int = 1000, has_small: bool = False) -> Case:
+    """One run of a Google Benchmark program; `filter_` is its regular expression. Each takes few
+    samples, because every repetition takes as many again. `has_small`: stands for the whole
+    program in a smoke test."""
+    return Case(f"{DTRAIN}/{name}", DTRAIN, seconds,
+                (f"--samples={samples}", f"--benchmark_filter={filter_}"), program,
+                ("--small",) if has_small else None, repetitions_max)
+
+
+def _script(name: str) -> str:
+    return str(HERE / "peers" / name)
+
+
+def _peer(system: str, script: str, workload: str, cluster: tuple[int, int] | None,
+          seconds: float) -> Case:
+    numbers = () if cluster is None else tuple(map(str, cluster))
+    place = "local" if cluster is None else f"w{cluster[0]}s{cluster[1]}"
+    file = _script(script)
+    return Case(f"{system}/training/{workload}/{place}", system, seconds,
+                (file, workload, *numbers, "3"), small=(file, workload, *numbers, "0.3"))
+
+
+def all_cases() -> list[Case]:
+    # What lines and plots are made of; the other shapes are many and less is asked of them.
+    plain = "^exchange/.*/w1s1/sync/fp32/(arena|own)"
+    return [
+        _benchmark("limits", "limits_bench", 10, 5, repetitions_max=3, has_small=True),
+        _benchmark("transport", "transport_bench", 15, 5, has_small=True),
+        _benchmark("exchange", "exchange_bench", 60, 5, plain, has_small=True),
+        _benchmark("exchange-shapes", "exchange_bench", 90, 3, f"-{plain}|^variables|^scale", 3),
+        _benchmark("variables", "exchange_bench", 5, 5, "^variables"),
+        _benchmark("scale", "exchange_bench", 30, 3, "^scale"),
+        Case(f"{TENSORFLOW}/exchange", TENSORFLOW, 20,
+             (_script("tensorflow_exchange.py"), "0.4", "4096,1048576,16777216,67108864",
+              "10000000"),
+             small=(_script("tensorflow_exchange.py"), "0.05", "4096", "100000")),
+        _benchmark("rows", "rows_bench", 40, 5, has_small=True),
+        _benchmark("kernels", "kernels_bench", 20, 5, repetitions_max=3, has_small=True),
+        _benchmark("training-mlp", "training_bench", 30, 1, "^training/mlp", has_small=True),
+        _peer(TENSORFLOW, "tensorflow_local.py", "mlp", None, 8),
+        _peer(TENSORFLOW, "tensorflow_cluster.py", "mlp", (1, 1), 14),
+        _peer(TENSORFLOW, "tensorflow_cluster.py", "mlp", (2, 2), 16),
+        _peer(PYTORCH, "torch_local.py", "mlp", None, 6),
+        _benchmark("training-embedding", "training_bench", 20, 1, "^training/embedding"),
+        _peer(TENSORFLOW, "tensorflow_local.py", "embedding", None, 8),
+        _peer(TENSORFLOW, "tensorflow_cluster.py", "embedding", (2, 2), 16),
+        _peer(PYTORCH, "torch_local.py", "embedding", None, 6),
+        _benchmark("startup", "training_bench", 10, 1, "^(startup|memory)"),
+        Case("link/1gbit", LINK, 20, ("--rate", "1gbit")),
+    ]

@@ -1,0 +1,122 @@
+"""What the peers' scripts share. It runs inside a peer's environment: the standard library and
+NumPy, no package of the comparison's own.
+
+A script prints one JSON object on its last line: {"versions": {...}, "results": {metric: number}};
+one that measures many things, {name: {metric: number}} of each. Whatever else it prints is for the
+log. It leaves with a status other than 0 when a result check fails, so that a fast wrong answer is
+no result.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy
+
+SEED = 5
+FEATURES, HIDDEN, CLASSES, MLP_BATCH = 784, 1024, 10, 64
+ROWS, WIDTH, IDS, EMBEDDING_BATCH = 1_000_000, 32, 26, 1024
+# Batches of an epoch, which every result has in memory before it begins: none has a data pipeline
+# in it, and the loss has something to learn.
+BATCHES = 64
+MLP_RATE = 0.02
+EMBEDDING_RATE = 0.2
+
+
+def started() -> float:
+    """When this process began, on time.monotonic()'s clock."""
+    with open("/proc/self/stat", encoding="ascii") as stat:
+        ticks = int(stat.read().rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.monotonic() - age
+
+
+def one_thread() -> None:
+    """For libraries that read the environment; before the framework is imported."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def dying_with(parent: int) -> Callable[[], None]:
+    """For a child, before its program begins: the kernel ends it when `parent`, this process, has
+    ended."""
+    prctl = ctypes.CDLL(None).prctl
+
+    def arrange() -> None:
+        prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(127)
+
+    return arrange
+
+
+def pss_bytes(pid: int | str = "self") -> int:
+    """Proportional set size: memory shared by n processes counts 1/n in each."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    raise RuntimeError(f"/proc/{pid}/smaps_rollup has no line Pss")
+
+
+@dataclass
+class MlpData:
+    weights: list[numpy.ndarray]
+    biases: list[numpy.ndarray]
+    x: numpy.ndarray
+    y: numpy.ndarray
+
+
+def mlp_data() -> MlpData:
+    """784-1024-1024-10 with Glorot's uniform weights. Each class is a random image, each example
+    one of those with noise, as in benchmarks/training_task.cc."""
+    random = numpy.random.default_rng(SEED)
+    sizes = [FEATURES, HIDDEN, HIDDEN, CLASSES]
+    weights, biases = [], []
+    for inputs, outputs in zip(sizes, sizes[1:]):
+        limit = (6.0 / (inputs + outputs)) ** 0.5
+        weights.append(random.uniform(-limit, limit, (inputs, outputs)).astype(numpy.float32))
+        biases.append(numpy.zeros(outputs, numpy.float32))
+    images = random.random((CLASSES, FEATURES), numpy.float32)
+    y = random.integers(0, CLASSES, (BATCHES, MLP_BATCH))
+    noise = random.random((BATCHES, MLP_BATCH, FEATURES), numpy.float32)
+    return MlpData(weights, biases, numpy.float32(0.5) * (images[y] + noise), y)
+
+
+@dataclass
+class EmbeddingData:
+    limit: float
+    kernel: numpy.ndarray
+    ids: numpy.ndarray
+    y: numpy.ndarray
+
+
+def embedding_data() -> EmbeddingData:
+    """26 ids of 1 M an example, 32 floats a row, all 832 of an example into one number. Ids are
+    uniform, as hashed features are at worst; the first decides the target."""
+    random = numpy.random.default_rng(SEED)
+    ids = random.integers(0, ROWS, (BATCHES, EMBEDDING_BATCH, IDS))
+    y = (ids[:, :, :1] % 4 != 0).astype(numpy.float32)
+    limit = (6.0 / (IDS * WIDTH + 1)) ** 0.5
+    kernel = random.uniform(-limit, limit, (IDS * WIDTH, 1)).astype(numpy.float32)
+    return EmbeddingData(0.05, kernel, ids, y)
+
+
+def check_falls(first: float, last: float, what: str) -> None:
+    """The result check of training: the loss is a number and went down."""
+    if not last < first or not numpy.isfinite(last):
+        sys.exit(f"{what}: the loss was {first} at the first step and is {last} at the last")
+
+
+def report(versions: dict[str, str],
+           results: dict[str, float] | dict[str, dict[str, float]]) -> None:
+    print(json.dumps({"versions": versions, "results": results}), flush=True)
