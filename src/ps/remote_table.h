@@ -23,7 +23,8 @@ class RemoteTable {
   /// As Client::steps().
   std::uint64_t steps() const { return client_ ? client_->steps() : 0; }
 
-  /// Asynchronous gradients are clipped by norm here, on the caller's thread. The memory in the
+  /// Asynchronous gradients are clipped by norm here, on the caller's thread, which a request with
+  /// a ready_end cannot be: only synchronous pushes have one. The memory in the
   /// request is borrowed until both of the ticket's completions are set.
   PushTicket push(PushRequest request);
   /// As Client::resume(), but does not wait for it.

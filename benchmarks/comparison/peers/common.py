@@ -120,3 +120,28 @@ def check_falls(first: float, last: float, what: str) -> None:
 def report(versions: dict[str, str],
            results: dict[str, float] | dict[str, dict[str, float]]) -> None:
     print(json.dumps({"versions": versions, "results": results}), flush=True)
+
+
+def measure_training(framework: str, version: str, workload: str, examples: int, seconds: float,
+                     step: Callable, batches: list) -> None:
+    """Trains for `seconds` after a warm-up and reports examples per second, the time from the
+    process's start to the end of the first step, and memory. `step` takes a batch's inputs and
+    labels and gives the loss, of which float() waits until what was asked for is computed."""
+    began = started()
+    first = float(step(*batches[0]))
+    to_first_step = time.monotonic() - began
+    for batch in batches[:20]:
+        step(*batch)
+    begin = time.monotonic()
+    steps = 0
+    while time.monotonic() - begin < seconds:
+        for batch in batches[:8]:
+            loss = step(*batch)
+        last = float(loss)
+        steps += 8
+        batches = batches[8:] + batches[:8]
+    took = time.monotonic() - begin
+    check_falls(first, last, f"{framework}, {workload}")
+    report({framework.lower(): version},
+           {"items_per_s": steps * examples / took, "first_step_s": to_first_step,
+            "pss_bytes": pss_bytes(), "first_loss": first, "last_loss": last, "steps": steps})

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import common
 
 common.one_thread()
-BEGAN = common.started()
 
 import torch  # noqa: E402
 
@@ -60,27 +58,10 @@ def main() -> None:
         loss = model.loss(model.module(x), y)
         loss.backward()
         optimizer.step()
-        return loss
+        return loss.detach()
 
-    first = float(step(*model.batches[0]))
-    to_first_step = time.monotonic() - BEGAN
-    for batch in model.batches[:20]:
-        step(*batch)
-    batches = model.batches
-    begin = time.monotonic()
-    steps = 0
-    while time.monotonic() - begin < seconds:
-        for batch in batches[:8]:
-            loss = step(*batch)
-        steps += 8
-        batches = batches[8:] + batches[:8]
-    took = time.monotonic() - begin
-    last = float(loss.detach())
-    common.check_falls(first, last, f"PyTorch, {workload}")
-    common.report({"pytorch": torch.__version__},
-                  {"items_per_s": steps * model.examples / took, "first_step_s": to_first_step,
-                   "pss_bytes": common.pss_bytes(), "first_loss": first, "last_loss": last,
-                   "steps": steps})
+    common.measure_training("PyTorch", torch.__version__, workload, model.examples, seconds, step,
+                            model.batches)
 
 
 main()
