@@ -16,6 +16,7 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/consistency.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/dataset.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/dtrain.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/dtype.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/error.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/export.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/initializers.h

@@ -52,9 +52,11 @@ Batcher::Batcher(Dataset dataset, const BatchPlanOptions& options)
   targets_ = tensor::Arena(rows * target_count_);
   if (dataset_.label_kind() == LabelKind::kClassId) labels_.resize(rows);
 
-  batch_.inputs.shape = batch_shape(dataset_.feature_shape());
+  batch_.inputs.resize(1);
+  batch_.inputs[0].shape = batch_shape(dataset_.feature_shape());
   if (dataset_.label_kind() != LabelKind::kNone) {
-    batch_.targets.shape = batch_shape(dataset_.target_shape());
+    batch_.targets.resize(1);
+    batch_.targets[0].shape = batch_shape(dataset_.target_shape());
   }
 }
 
@@ -66,28 +68,28 @@ const tensor::Batch* Batcher::batch(std::size_t step) {
 
   if (integer_features_.empty()) {
     gather(dataset_.features(), feature_count_, indices, features_.span());
-    batch_.inputs.data = features_.span().data();
+    batch_.inputs[0].data = features_.span().data();
   } else {
     gather(dataset_.integer_features(), feature_count_, indices, std::span(integer_features_));
-    batch_.inputs.dtype = tensor::DType::kInt64;
-    batch_.inputs.data = integer_features_.data();
+    batch_.inputs[0].dtype = tensor::DType::kInt64;
+    batch_.inputs[0].data = integer_features_.data();
   }
-  batch_.inputs.count = indices.size() * feature_count_;
-  batch_.inputs.shape[0] = static_cast<std::int64_t>(indices.size());
+  batch_.inputs[0].count = indices.size() * feature_count_;
+  batch_.inputs[0].shape[0] = static_cast<std::int64_t>(indices.size());
 
   if (dataset_.label_kind() == LabelKind::kClassId) {
     const std::span<const std::int32_t> labels = dataset_.labels();
     std::transform(indices.begin(), indices.end(), labels_.begin(),
                    [labels](std::uint64_t index) { return labels[index]; });
-    batch_.targets.dtype = tensor::DType::kInt32;
-    batch_.targets.data = labels_.data();
-    batch_.targets.count = indices.size();
-    batch_.targets.shape[0] = static_cast<std::int64_t>(indices.size());
+    batch_.targets[0].dtype = tensor::DType::kInt32;
+    batch_.targets[0].data = labels_.data();
+    batch_.targets[0].count = indices.size();
+    batch_.targets[0].shape[0] = static_cast<std::int64_t>(indices.size());
   } else if (dataset_.label_kind() == LabelKind::kValue) {
     gather(dataset_.targets(), target_count_, indices, targets_.span());
-    batch_.targets.data = targets_.span().data();
-    batch_.targets.count = indices.size() * target_count_;
-    batch_.targets.shape[0] = static_cast<std::int64_t>(indices.size());
+    batch_.targets[0].data = targets_.span().data();
+    batch_.targets[0].count = indices.size() * target_count_;
+    batch_.targets[0].shape[0] = static_cast<std::int64_t>(indices.size());
   }
   return &batch_;
 }

@@ -87,18 +87,6 @@ bool is_argmax(MetricFunction function) {
 
 }  // namespace
 
-std::string_view dtype_name(tensor::DType dtype) {
-  switch (dtype) {
-    case tensor::DType::kFloat32:
-      return "float32";
-    case tensor::DType::kInt32:
-      return "int32";
-    case tensor::DType::kInt64:
-      return "int64";
-  }
-  return "of an unknown type";
-}
-
 void Sums::merge(const Sums& other) {
   loss += other.loss;
   for (std::size_t i = 0; i < kMetricsMax; ++i) metrics[i] += other.metrics[i];
@@ -144,27 +132,31 @@ bool Objective::is_sparse() const {
 }
 
 void Objective::check_targets(const tensor::Batch& batch) const {
-  if (batch.targets.data == nullptr) {
+  if (batch.targets.empty()) {
     refuse("the batch has no targets", "Give the data set's labels beside its inputs");
+  }
+  if (batch.targets.size() != 1) {
+    refuse(base::str_cat("the batch has ", batch.targets.size(), " targets, the model one output"),
+           "Give one target");
   }
   is_sparse() ? check_labels(batch) : check_dense(batch);
 }
 
 void Objective::check_labels(const tensor::Batch& batch) const {
-  if (batch.targets.dtype != tensor::DType::kInt32) {
+  if (batch.targets[0].dtype != tensor::DType::kInt32) {
     refuse(
-        base::str_cat("the targets are ", dtype_name(batch.targets.dtype),
+        base::str_cat("the targets are ", dtype_name(batch.targets[0].dtype),
                       ", but the loss sparse_categorical_crossentropy takes int32 class indices"),
         "Give class indices, or use CategoricalCrossentropy for one-hot targets");
   }
-  if (batch.targets.count != batch.size) {
-    refuse(base::str_cat("the targets have the shape ", tensor::to_string(batch.targets.shape),
+  if (batch.targets[0].count != batch.size) {
+    refuse(base::str_cat("the targets have the shape ", tensor::to_string(batch.targets[0].shape),
                          ", but the loss sparse_categorical_crossentropy takes one class index for "
                          "each of the batch's ",
                          batch.size, " examples"),
            "Give targets of the shape (examples)");
   }
-  const auto labels = batch.targets.as<std::int32_t>();
+  const auto labels = batch.targets[0].as<std::int32_t>();
   for (std::size_t row = 0; row < labels.size(); ++row) {
     if (labels[row] >= 0 && static_cast<std::size_t>(labels[row]) < outputs_) continue;
     const std::uint64_t example =
@@ -177,18 +169,18 @@ void Objective::check_labels(const tensor::Batch& batch) const {
 
 void Objective::check_dense(const tensor::Batch& batch) const {
   const std::string_view name = loss_name(loss_);
-  if (batch.targets.dtype != tensor::DType::kFloat32) {
+  if (batch.targets[0].dtype != tensor::DType::kFloat32) {
     const char* advice = is_cross_entropy(loss_)
                              ? "Give one-hot targets, or use SparseCategoricalCrossentropy"
                              : "Give the targets as floats";
-    refuse(base::str_cat("the targets are ", dtype_name(batch.targets.dtype), ", but the loss ",
+    refuse(base::str_cat("the targets are ", dtype_name(batch.targets[0].dtype), ", but the loss ",
                          name, " takes float32 values"),
            advice);
   }
-  if (batch.targets.count != batch.size * outputs_) {
+  if (batch.targets[0].count != batch.size * outputs_) {
     Shape needed = output_shape_;
     needed.insert(needed.begin(), static_cast<std::int64_t>(batch.size));
-    refuse(base::str_cat("the targets have the shape ", tensor::to_string(batch.targets.shape),
+    refuse(base::str_cat("the targets have the shape ", tensor::to_string(batch.targets[0].shape),
                          ", but the loss ", name, " takes ", tensor::to_string(needed),
                          ", the shape of the outputs"),
            "Give targets of that shape, or change the last layer's units");
@@ -198,7 +190,7 @@ void Objective::check_dense(const tensor::Batch& batch) const {
 Objective::Targets Objective::to_device(compute::Device& device, const tensor::Batch& batch) {
   Targets targets;
   if (is_sparse()) {
-    const auto labels = batch.targets.as<std::int32_t>();
+    const auto labels = batch.targets[0].as<std::int32_t>();
     targets.labels = labels;
     if (!device.is_host_memory()) {
       const auto copy = labels_.reserve(device, labels.size());
@@ -207,7 +199,7 @@ Objective::Targets Objective::to_device(compute::Device& device, const tensor::B
     }
     return targets;
   }
-  const auto dense = batch.targets.as<float>();
+  const auto dense = batch.targets[0].as<float>();
   targets.dense = {dense.data(), batch.size, outputs_};
   if (!device.is_host_memory()) {
     const auto copy = targets_.reserve(device, dense.size());

@@ -16,9 +16,6 @@ namespace dtrain::inline v0::model {
 
 constexpr std::size_t kMetricsMax = 8;
 
-/// "float32", "int32". Static storage.
-std::string_view dtype_name(tensor::DType dtype);
-
 /// Sums over examples, which add up over batches and workers; divide by `examples` for what Keras
 /// shows. A plain value.
 struct Sums {

@@ -47,10 +47,10 @@ TEST(Batcher, GathersIntegerFeaturesWithoutLoss) {
   batcher.start_epoch(0);
   const tensor::Batch* last = batcher.batch(1);
   ASSERT_NE(last, nullptr);
-  ASSERT_EQ(last->inputs.dtype, tensor::DType::kInt64);
-  EXPECT_EQ(last->inputs.shape, (Shape{1, 2}));
-  EXPECT_EQ(last->inputs.as<std::int64_t>()[0], large + 4);
-  EXPECT_EQ(last->targets.as<float>()[0], 2.0F);
+  ASSERT_EQ(last->inputs[0].dtype, tensor::DType::kInt64);
+  EXPECT_EQ(last->inputs[0].shape, (Shape{1, 2}));
+  EXPECT_EQ(last->inputs[0].as<std::int64_t>()[0], large + 4);
+  EXPECT_EQ(last->targets[0].as<float>()[0], 2.0F);
 }
 
 TEST(Batcher, GathersFeaturesAndLabelsOfThePlansExamples) {
@@ -63,11 +63,11 @@ TEST(Batcher, GathersFeaturesAndLabelsOfThePlansExamples) {
       ASSERT_NE(batch, nullptr);
       const auto rows = static_cast<std::int64_t>(batch->size);
       EXPECT_EQ(batch->size, step == 2 ? 2U : 4U);
-      EXPECT_EQ(batch->inputs.shape, (Shape{rows, 2, 1}));
-      EXPECT_EQ(batch->targets.shape, (Shape{rows}));
+      EXPECT_EQ(batch->inputs[0].shape, (Shape{rows, 2, 1}));
+      EXPECT_EQ(batch->targets[0].shape, (Shape{rows}));
       ASSERT_EQ(batch->example_indices.size(), batch->size);
-      const auto inputs = batch->inputs.as<float>();
-      const auto labels = batch->targets.as<std::int32_t>();
+      const auto inputs = batch->inputs[0].as<float>();
+      const auto labels = batch->targets[0].as<std::int32_t>();
       ASSERT_EQ(inputs.size(), 2 * batch->size);
       ASSERT_EQ(labels.size(), batch->size);
       for (std::size_t i = 0; i < batch->size; ++i) {
@@ -88,20 +88,19 @@ TEST(Batcher, GathersFloatTargets) {
   Batcher batcher(Dataset::from_memory(features_of(3), {2}, targets, {2}),
                   {.examples = 3, .batch_size = 3, .seed = 1});
   const tensor::Batch* batch = batcher.batch(0);
-  EXPECT_EQ(batch->targets.shape, (Shape{3, 2}));
+  EXPECT_EQ(batch->targets[0].shape, (Shape{3, 2}));
   for (std::size_t i = 0; i < 3; ++i) {
     const auto index = static_cast<float>(batch->example_indices[i]);
-    EXPECT_EQ(batch->targets.as<float>()[2 * i], index);
-    EXPECT_EQ(batch->targets.as<float>()[2 * i + 1], 100 + index);
+    EXPECT_EQ(batch->targets[0].as<float>()[2 * i], index);
+    EXPECT_EQ(batch->targets[0].as<float>()[2 * i + 1], 100 + index);
   }
 }
 
 TEST(Batcher, HasNoTargetsForPrediction) {
   Batcher batcher(Dataset::from_memory(features_of(3), {2}),
                   {.examples = 3, .batch_size = 2, .shuffle = false});
-  EXPECT_EQ(batcher.batch(1)->targets.count, 0U);
-  EXPECT_TRUE(batcher.batch(1)->targets.shape.empty());
-  EXPECT_EQ(batcher.batch(1)->inputs.as<float>()[0], 20.0F);
+  EXPECT_TRUE(batcher.batch(1)->targets.empty());
+  EXPECT_EQ(batcher.batch(1)->inputs[0].as<float>()[0], 20.0F);
 }
 
 TEST(Batcher, AWorkerWithoutExamplesGetsNoBatch) {

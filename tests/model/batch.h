@@ -29,9 +29,9 @@ struct Examples {
       whole.insert(whole.begin(), static_cast<std::int64_t>(count));
       return tensor::view_of(std::span(elements).subspan(first * width, count * width), whole);
     };
-    tensor::Batch batch{.size = count, .inputs = view(inputs, input_shape)};
-    if (!labels.empty()) batch.targets = view(labels, {});
-    if (!targets.empty()) batch.targets = view(targets, target_shape);
+    tensor::Batch batch{.size = count, .inputs = {view(inputs, input_shape)}};
+    if (!labels.empty()) batch.targets = {view(labels, {})};
+    if (!targets.empty()) batch.targets = {view(targets, target_shape)};
     if (!indices.empty()) batch.example_indices = std::span(indices).subspan(first, count);
     return batch;
   }
