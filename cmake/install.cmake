@@ -14,11 +14,13 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/cluster.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/cluster_spec.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/consistency.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/convolution_layers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/dataset.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/dtrain.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/dtype.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/error.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/export.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/functional.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/initializers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/layers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/learning_rate.h
@@ -29,6 +31,8 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/optimizer.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/parameter_client.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/parameter_server.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/preprocessing_layers.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/regularizer.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/row_table.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/run.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/strategy.h

@@ -50,7 +50,9 @@ struct OptimizerUpdate {
   /// cut to this magnitude. Infinity: it is not.
   float gradient_limit = std::numeric_limits<float>::infinity();
   float learning_rate_factor = 1.0F;
-  bool weight_decay = true;          ///< False: without the optimizer's weight decay.
+  bool weight_decay = true;  ///< False: without the optimizer's weight decay.
+  /// The scaled gradient is subtracted, whatever the optimizer; its slots stay as they are.
+  bool subtracts = false;
   std::span<const float> values;     ///< Before the update.
   std::span<float> updated;          ///< After it; may be the same memory as `values`.
   std::span<const float> gradients;  ///< As long as `values`.

@@ -58,7 +58,7 @@ class LocalExchange final : public Exchange {
   }
 
   void restore(const checkpoint::Reader& reader) override {
-    check_arenas(reader, network_.layout(), nullptr, plan_.optimizer(), logger_);
+    check_arenas(reader, network_.layout(), {}, plan_.optimizer(), logger_);
     steps_ = static_cast<std::int64_t>(
         restore_arenas(reader, network_.layout(), plan_.optimizer(),
                        [&](int part, std::size_t begin, std::span<const float> values) {

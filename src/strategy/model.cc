@@ -10,7 +10,7 @@
 #include "base/strings.h"
 #include "compute/update_plan.h"
 #include "dtrain/error.h"
-#include "model/build.h"
+#include "model/graph.h"
 #include "strategy/evaluator.h"
 #include "strategy/model_impl.h"
 #include "strategy/trainer.h"
@@ -31,8 +31,8 @@ std::size_t row_elements(const RowTable& table) {
 
 /// The table of this name, if it is on servers; null for an ordinary variable.
 const RowTable* find_row_table(const model::Network& network, std::string_view name) {
-  const std::optional<RowTable>& table = network.row_table();
-  return table && table->name == name ? &*table : nullptr;
+  const auto table = std::ranges::find(network.row_tables(), name, &RowTable::name);
+  return table != network.row_tables().end() ? &*table : nullptr;
 }
 
 /// A whole table, piece by piece.
@@ -45,7 +45,10 @@ std::vector<float> read_rows(const model::Network& network, const RowTable& tabl
   for (std::size_t first = 0; first < values.size() / width; first += keys.size()) {
     keys.resize(std::min(piece_rows, values.size() / width - first));
     std::iota(keys.begin(), keys.end(), first);
-    network.fetch_rows(keys, std::span(values).subspan(first * width, keys.size() * width));
+    const model::RowRequest request{static_cast<std::size_t>(&table - network.row_tables().data()),
+                                    keys,
+                                    std::span(values).subspan(first * width, keys.size() * width)};
+    network.fetch_rows({&request, 1});
   }
   return values;
 }
@@ -54,6 +57,7 @@ struct SummaryRow {
   std::string layer;
   std::string output_shape;
   std::string parameters;
+  std::string sources;  ///< Empty in a stack, where each takes what the one before gives.
 };
 
 /// A layer's output with the batch in front, as Keras shows it.
@@ -63,24 +67,43 @@ std::string batch_shape(const Shape& shape) {
   return text + ")";
 }
 
-std::vector<SummaryRow> summary_rows(const Model::Impl& model) {
-  const std::vector<std::string> names = model::layer_names(model.description());
-  const std::vector<model::Stage> stages = model::build_stages(model.description(), model.seed());
+std::size_t parameters_of(const model::Network& network, const std::string& layer) {
+  std::size_t parameters = 0;
+  for (const tensor::LayoutEntry& entry : network.layout().entries()) {
+    if (entry.name.starts_with(layer + "/")) parameters += entry.count;
+  }
+  for (const RowTable& table : network.row_tables()) {
+    if (table.name.starts_with(layer + "/")) parameters += row_elements(table);
+  }
+  return parameters;
+}
+
+/// One for each input and each call of a layer; parameters stand at a layer's first call.
+std::vector<SummaryRow> summary_rows(const model::Network& network) {
+  const Functional& description = network.description();
+  const model::Graph& graph = network.graph();
   std::vector<SummaryRow> rows;
-  Shape shape = model.network().input_shape();
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const bool flattens = std::holds_alternative<Flatten>(model.description().layers[i]);
-    if (flattens) shape = {static_cast<std::int64_t>(tensor::element_count(shape))};
-    for (const model::Stage& stage : stages) {
-      if (stage.layer_name == names[i]) shape = stage.output_shape;
+  const bool is_stack =
+      description.inputs.size() == 1 && description.calls.size() == description.layers.size();
+  if (!is_stack) {
+    for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+      rows.push_back(
+          {graph.input_names[i], batch_shape(graph.tensors[graph.inputs[i]].shape), "0", ""});
     }
-    std::size_t parameters = 0;
-    for (const tensor::LayoutEntry& entry : model.network().layout().entries()) {
-      if (entry.name.starts_with(names[i] + "/")) parameters += entry.count;
+  }
+  std::vector<bool> seen(description.layers.size());
+  for (std::size_t i = 0; i < description.calls.size(); ++i) {
+    const LayerCall& call = description.calls[i];
+    const std::string& name = graph.layer_names[call.layer];
+    std::vector<std::string> sources;
+    for (const SymbolicTensor& from : call.inputs) {
+      sources.push_back(from.is_input ? graph.input_names[from.index]
+                                      : graph.layer_names[description.calls[from.index].layer]);
     }
-    const std::optional<RowTable>& table = model.network().row_table();
-    if (table && table->name.starts_with(names[i] + "/")) parameters += row_elements(*table);
-    rows.push_back({names[i], batch_shape(shape), base::str_cat(parameters)});
+    rows.push_back({name, batch_shape(graph.tensors[graph.results[i]].shape),
+                    base::str_cat(seen[call.layer] ? 0 : parameters_of(network, name)),
+                    is_stack ? std::string() : base::join(sources)});
+    seen[call.layer] = true;
   }
   return rows;
 }
@@ -94,10 +117,13 @@ Model& Model::operator=(Model&&) noexcept = default;
 
 void Model::compile(const CompileOptions& options) {
   validate(options.optimizer);
+  UpdateRules rules = options.rules;
+  const std::vector<std::string>& statistics = impl_->network().statistics();
+  if (!statistics.empty()) rules.groups.push_back({.variables = statistics, .statistics = true});
   // Throws what is wrong with the rules before anything has changed.
-  (void)compute::UpdatePlan(impl_->network().layout(), options.optimizer, options.rules);
+  (void)compute::UpdatePlan(impl_->network().layout(), options.optimizer, rules);
   impl_->network().set_objective(options.loss, options.metrics);
-  impl_->exchange().start(options.optimizer, options.rules);
+  impl_->exchange().start(options.optimizer, rules);
 }
 
 History Model::fit(const Dataset& data, const FitOptions& options) {
@@ -134,7 +160,7 @@ const Shape& Model::output_shape() const { return impl_->network().output_shape(
 std::vector<std::string> Model::variable_names() const {
   const model::Network& network = impl_->network();
   std::vector<std::string> names;
-  if (network.row_table()) names.push_back(network.row_table()->name);  // the first layer's
+  for (const RowTable& table : network.row_tables()) names.push_back(table.name);
   for (const std::size_t index : network.weight_order()) {
     names.push_back(network.layout().entries()[index].name);
   }
@@ -182,13 +208,14 @@ void Model::set_variable(std::string_view name, std::span<const float> values) {
 std::size_t Model::parameter_count() const {
   std::size_t count = 0;
   for (const auto& entry : impl_->network().layout().entries()) count += entry.count;
-  if (impl_->network().row_table()) count += row_elements(*impl_->network().row_table());
+  for (const RowTable& table : impl_->network().row_tables()) count += row_elements(table);
   return count;
 }
 
 std::string Model::summary() const {
-  const SummaryRow head{"Layer", "Output shape", "Parameters"};
-  std::vector<SummaryRow> rows = summary_rows(*impl_);
+  std::vector<SummaryRow> rows = summary_rows(impl_->network());
+  const bool is_stack = rows.back().sources.empty();
+  const SummaryRow head{"Layer", "Output shape", "Parameters", is_stack ? "" : "Takes"};
   std::size_t name_width = head.layer.size();
   std::size_t shape_width = head.output_shape.size();
   for (const SummaryRow& row : rows) {
@@ -201,7 +228,7 @@ std::string Model::summary() const {
   for (const SummaryRow& row : rows) {
     out << std::left << std::setw(static_cast<int>(name_width) + 2) << row.layer
         << std::setw(static_cast<int>(shape_width) + 2) << row.output_shape << std::right
-        << std::setw(10) << row.parameters << '\n';
+        << std::setw(10) << row.parameters << (is_stack ? "" : "  ") << row.sources << '\n';
   }
   out << "Parameters: " << parameter_count() << " (" << parameter_count() * sizeof(float)
       << " bytes)\n";

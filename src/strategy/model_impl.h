@@ -17,10 +17,9 @@ namespace dtrain::inline v0 {
 class Model::Impl {
  public:
   /// `shared_memory`: see Arenas.
-  Impl(const Sequential& description, std::uint64_t seed, std::unique_ptr<compute::Device> device,
+  Impl(const Functional& description, std::uint64_t seed, std::unique_ptr<compute::Device> device,
        model::NetworkOptions options, bool shared_memory)
-      : description_(description),
-        seed_(seed),
+      : seed_(seed),
         device_(std::move(device)),
         network_(description, seed, *device_, options),
         arenas_(network_.layout().count(), shared_memory) {
@@ -32,7 +31,7 @@ class Model::Impl {
     exchange_ = std::move(exchange);
   }
 
-  const Sequential& description() const { return description_; }
+  const Functional& description() const { return network_.description(); }
   std::uint64_t seed() const { return seed_; }
   model::Network& network() { return network_; }
   const model::Network& network() const { return network_; }
@@ -43,7 +42,6 @@ class Model::Impl {
   std::int64_t steps = 0;
 
  private:
-  const Sequential description_;
   const std::uint64_t seed_;
   std::unique_ptr<compute::Device> device_;
   model::Network network_;

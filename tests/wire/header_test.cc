@@ -70,7 +70,7 @@ TEST(Header, OtherVersionNamesBoth) {
   HeaderBytes bytes = encode_header(sample());
   bytes[4] = std::byte{7};
   EXPECT_EQ(error_of(bytes),
-            "[PROTOCOL] The peer speaks protocol version 7, this process speaks 2. Run the same "
+            "[PROTOCOL] The peer speaks protocol version 7, this process speaks 3. Run the same "
             "version of dtrain in every process of the job.");
   // A version whose header is shorter is still told apart.
   EXPECT_EQ(error_of(std::span(bytes).first(8)), error_of(bytes));
