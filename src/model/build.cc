@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "compute/activation.h"
 #include "dtrain/error.h"
 #include "tensor/initializer.h"
 #include "tensor/layout.h"
@@ -58,13 +59,13 @@ class Builder {
                            " units are more than memory can address"),
              "Use fewer of them");
     }
-    const bool softmax = dense.activation == Activation::kSoftmax;
+    const bool fused = compute::activation_can_be_fused(dense.activation);
     push(make_dense(name_, {.shape = shape,
-                            .activation = softmax ? Activation::kLinear : dense.activation,
+                            .activation = fused ? dense.activation : Activation::kLinear,
                             .use_bias = dense.use_bias,
                             .kernel_initializer = dense.kernel_initializer,
                             .bias_initializer = dense.bias_initializer}));
-    if (softmax) push(make_activation(Activation::kSoftmax, rows_per_example(), columns()));
+    if (!fused) push(make_activation(dense.activation, rows_per_example(), columns()));
   }
 
   void add(const ActivationLayer& layer) {

@@ -45,7 +45,10 @@ class DenseOperation final : public Operation {
     const std::size_t rows = pass.examples * rows_per_example;
     const Matrix gradient{out_gradient, rows, units};
     if (spec_.activation != Activation::kLinear) {
-      pass.device.activate_backward(spec_.activation, {out, rows, units}, gradient, gradient);
+      pass.device.activate_backward({.activation = spec_.activation,
+                                     .out = {out, rows, units},
+                                     .out_gradient = gradient,
+                                     .in_gradient = gradient});
     }
     if (spec_.use_bias) {
       pass.device.column_sums(gradient, pass.gradients.subspan(bias_.offset, bias_.count));
@@ -137,14 +140,18 @@ class ActivationOperation final : public Operation {
 
   void forward(const Pass& pass, const float* in, float* out) const override {
     const std::size_t rows = pass.examples * rows_per_example_;
-    pass.device.activate(activation_, {in, rows, columns_}, {out, rows, columns_});
+    pass.device.activate(
+        {.activation = activation_, .in = {in, rows, columns_}, .out = {out, rows, columns_}});
   }
-  void backward(const Pass& pass, const float* /*in*/, const float* out, float* out_gradient,
+  void backward(const Pass& pass, const float* in, const float* out, float* out_gradient,
                 float* in_gradient) const override {
     if (in_gradient == nullptr) return;
     const std::size_t rows = pass.examples * rows_per_example_;
-    pass.device.activate_backward(activation_, {out, rows, columns_},
-                                  {out_gradient, rows, columns_}, {in_gradient, rows, columns_});
+    pass.device.activate_backward({.activation = activation_,
+                                   .in = {in, rows, columns_},
+                                   .out = {out, rows, columns_},
+                                   .out_gradient = {out_gradient, rows, columns_},
+                                   .in_gradient = {in_gradient, rows, columns_}});
   }
 
  private:

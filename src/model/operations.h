@@ -101,7 +101,7 @@ struct DenseShape {
 
 struct DenseSpec {
   DenseShape shape;
-  Activation activation = Activation::kLinear;  ///< Any but softmax.
+  Activation activation = Activation::kLinear;  ///< One that compute can fuse.
   bool use_bias = true;
   Initializer kernel_initializer;
   Initializer bias_initializer;
