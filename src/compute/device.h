@@ -7,41 +7,14 @@
 #include <span>
 #include <string>
 
+#include "compute/activation.h"
 #include "compute/kernels.h"
+#include "compute/matrix.h"
 #include "compute/optimizer.h"
 #include "compute/square_sum.h"
-#include "dtrain/activation.h"
 #include "dtrain/metrics.h"
 
 namespace dtrain::inline v0::compute {
-
-/// Row-major elements in a device's memory, one row after the other. Not an owner.
-struct Matrix {
-  float* data = nullptr;
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-
-  std::size_t count() const { return rows * columns; }
-};
-
-struct ConstMatrix {
-  const float* data = nullptr;
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-  std::size_t stride = 0;  ///< Elements from one row to the next.
-
-  ConstMatrix() = default;
-  ConstMatrix(const float* elements, std::size_t row_count, std::size_t column_count)
-      : ConstMatrix(elements, row_count, column_count, column_count) {}
-  /// Columns of a wider matrix, for product() alone.
-  ConstMatrix(const float* elements, std::size_t row_count, std::size_t column_count,
-              std::size_t row_stride)
-      : data(elements), rows(row_count), columns(column_count), stride(row_stride) {}
-  ConstMatrix(Matrix matrix)  // NOLINT(google-explicit-constructor)
-      : ConstMatrix(matrix.data, matrix.rows, matrix.columns) {}
-
-  std::size_t count() const { return rows * columns; }
-};
 
 /// out = activation(op(a) · op(b) + bias), op being the transpose where asked.
 struct Product {
@@ -50,7 +23,7 @@ struct Product {
   bool transpose_a = false;
   bool transpose_b = false;
   std::span<const float> bias = {};             ///< One per column of out; empty for none.
-  Activation activation = Activation::kLinear;  ///< Any but softmax.
+  Activation activation = Activation::kLinear;  ///< None over rows; with its default constant.
   Matrix out;                                   ///< Overlaps none of the others.
 };
 
@@ -124,11 +97,8 @@ class Device {
   virtual void product(const Product& product) = 0;
   /// out[c] = sum of column c, rows added in order.
   virtual void column_sums(ConstMatrix in, std::span<float> out) = 0;
-  /// Softmax is over columns. `out` may be `in`.
-  virtual void activate(Activation activation, ConstMatrix in, Matrix out) = 0;
-  /// in_gradient from out = activate(in) and out_gradient; the gradients may be the same memory.
-  virtual void activate_backward(Activation activation, ConstMatrix out, ConstMatrix out_gradient,
-                                 Matrix in_gradient) = 0;
+  virtual void activate(const ActivationPass& pass) = 0;
+  virtual void activate_backward(const ActivationBackwardPass& pass) = 0;
   /// The same call on the gradients is its backward pass.
   virtual void dropout(const DropoutPass& pass) = 0;
   virtual void loss(const LossPass& pass) = 0;

@@ -24,7 +24,8 @@ struct MatmulTask {
   float* out = nullptr;
   std::size_t stride_out = 0;
   const float* bias = nullptr;                  ///< `columns` elements, or null.
-  Activation activation = Activation::kLinear;  ///< Elementwise, not softmax.
+  Activation activation = Activation::kLinear;  ///< Elementwise.
+  float constant = 0.0F;                        ///< The activation's.
   float* workspace = nullptr;  ///< KernelTable::matmul_workspace_count floats, 64-byte aligned.
 };
 
@@ -155,14 +156,20 @@ struct KernelTable {
   void (*matmul)(const MatmulTask& task);
   void (*column_sums)(std::size_t rows, std::size_t columns, std::size_t stride, const float* in,
                       float* out);
-  /// Elementwise; in and out may be the same.
-  void (*activate)(Activation activation, std::size_t count, const float* in, float* out);
-  /// in_gradient = out_gradient * activation'(x), from out = activation(x).
-  void (*activate_backward)(Activation activation, std::size_t count, const float* out,
-                            const float* out_gradient, float* in_gradient);
+  /// Elementwise; in and out may be the same. For `constant` see ActivationPass.
+  void (*activate)(Activation activation, float constant, std::size_t count, const float* in,
+                   float* out);
+  /// in_gradient = out_gradient * activation'(x): from out = activation(x), or from in = x where
+  /// activation_backward_needs_input().
+  void (*activate_backward)(Activation activation, float constant, std::size_t count,
+                            const float* in, const float* out, const float* out_gradient,
+                            float* in_gradient);
   void (*softmax)(std::size_t rows, std::size_t columns, const float* in, float* out);
   void (*softmax_backward)(std::size_t rows, std::size_t columns, const float* out,
                            const float* out_gradient, float* in_gradient);
+  void (*log_softmax)(std::size_t rows, std::size_t columns, const float* in, float* out);
+  void (*log_softmax_backward)(std::size_t rows, std::size_t columns, const float* out,
+                               const float* out_gradient, float* in_gradient);
   void (*loss)(const LossTask& task);
   void (*dropout)(const DropoutTask& task);
   void (*sgd)(const SgdTask& task);

@@ -1,6 +1,6 @@
 #include "compute/cpu_device.h"
 
-#include "device_suite.h"
+#include "device_suite/device_suite.h"
 #include "dtrain/error.h"
 #include "support/seed.h"
 
@@ -60,15 +60,21 @@ TEST(CpuDevice, ElementwiseBitsAreTheSameWithEveryInstructionSetAndThreadCount) 
       const auto device = c.make();
       const OnDevice<float> x(*device, in), gradient(*device, in);
       const OnDevice<float> loss_gradient(*device, in), losses(*device, std::vector<float>(rows));
-      device->activate(activation, x.matrix(rows, columns), x.matrix(rows, columns));
-      device->activate_backward(activation, x.matrix(rows, columns), gradient.matrix(rows, columns),
-                                gradient.matrix(rows, columns));
+      const OnDevice<float> y(*device, in);
+      device->activate({.activation = activation,
+                        .in = x.matrix(rows, columns),
+                        .out = y.matrix(rows, columns)});
+      device->activate_backward({.activation = activation,
+                                 .in = x.matrix(rows, columns),
+                                 .out = y.matrix(rows, columns),
+                                 .out_gradient = gradient.matrix(rows, columns),
+                                 .in_gradient = gradient.matrix(rows, columns)});
       device->loss({.function = LossFunction::kSparseCrossEntropyLogits,
-                    .outputs = x.matrix(rows, columns),
+                    .outputs = y.matrix(rows, columns),
                     .labels = labels,
                     .gradient = loss_gradient.matrix(rows, columns),
                     .losses = losses.span()});
-      std::vector<float> all = x.host();
+      std::vector<float> all = y.host();
       for (const auto& part : {gradient.host(), loss_gradient.host(), losses.host()}) {
         all.insert(all.end(), part.begin(), part.end());
       }

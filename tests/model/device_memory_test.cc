@@ -47,13 +47,12 @@ class SeparateMemory final : public Device {
     expect_own(out.data());
     cpu_->column_sums(in, out);
   }
-  void activate(Activation activation, ConstMatrix in, Matrix out) override {
-    expect_own(in.data);
-    cpu_->activate(activation, in, out);
+  void activate(const compute::ActivationPass& pass) override {
+    expect_own(pass.in.data);
+    cpu_->activate(pass);
   }
-  void activate_backward(Activation activation, ConstMatrix out, ConstMatrix out_gradient,
-                         Matrix in_gradient) override {
-    cpu_->activate_backward(activation, out, out_gradient, in_gradient);
+  void activate_backward(const compute::ActivationBackwardPass& pass) override {
+    cpu_->activate_backward(pass);
   }
   void dropout(const DropoutPass& pass) override {
     expect_own(pass.example_indices.data());

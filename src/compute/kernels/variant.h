@@ -26,6 +26,7 @@ namespace {
 // clang-format off
 #include "compute/kernels/math.inc"
 #include "compute/kernels/activation.inc"
+#include "compute/kernels/softmax.inc"
 #include "compute/kernels/matmul.inc"
 #include "compute/kernels/loss.inc"
 #include "compute/kernels/dropout.inc"
@@ -45,6 +46,7 @@ const KernelTable DTRAIN_KERNELS_TABLE = {
     variant::matmul,      variant::column_sums,
     variant::activate,    variant::activate_backward,
     variant::softmax,     variant::softmax_backward,
+    variant::log_softmax, variant::log_softmax_backward,
     variant::loss,        variant::dropout,
     variant::sgd,         variant::adagrad,
     variant::adadelta,    variant::rmsprop,

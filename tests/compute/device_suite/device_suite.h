@@ -14,6 +14,8 @@
 
 namespace dtrain::inline v0::compute {
 
+using Elements = std::vector<float>;
+
 struct DeviceCase {
   std::string name;
   std::function<std::unique_ptr<Device>()> make;
@@ -51,6 +53,14 @@ class OnDevice {
   std::size_t count_;
   std::shared_ptr<void> memory_;
 };
+
+/// Keras's definition of an elementwise activation, in double; `constant` is what its default is
+/// (leaky_relu's slope, the alpha of elu and celu).
+double activation_reference(Activation activation, double x, double constant);
+inline double activation_reference(Activation activation, double x) {
+  return activation_reference(activation, x,
+                              static_cast<double>(activation_default_constant(activation)));
+}
 
 /// Numbers in [low, high) from a seed.
 std::vector<float> random_floats(std::size_t count, std::uint64_t seed, float low = -1.0F,
