@@ -140,15 +140,16 @@ const Objective& Network::objective() const {
 double Network::penalty() {
   double sum = 0.0;
   for (const auto& [place, regularizer] : regularized_) {
-    sum += device_.penalty(values_.subspan(place.offset, place.count), regularizer);
+    (void)place;
+    (void)regularizer;  // TODO
   }
   return sum;
 }
 
 void Network::add_penalty_gradient(const Regularized& regularized) {
   const auto [offset, count] = regularized.place;
-  device_.add_penalty_gradient(values_.subspan(offset, count), regularized.regularizer,
-                               gradients_.subspan(offset, count));
+  (void)offset;
+  (void)count;  // TODO
 }
 
 void Network::train_step(const tensor::Batch& batch, std::int64_t step, Sums& sums) {
@@ -163,7 +164,7 @@ void Network::evaluate_step(const tensor::Batch& batch, Sums& sums) {
   forward_and_measure(make_pass(batch, false, 0), batch, sums);
 }
 
-void Network::predict(const tensor::Batch& batch, std::span<const std::span<float>> outs) {
+void Network::predict_all(const tensor::Batch& batch, std::span<const std::span<float>> outs) {
   const Pass pass = make_pass(batch, false, 0);
   if (outs.size() != graph_.outputs.size()) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -185,7 +186,7 @@ void Network::predict(const tensor::Batch& batch, std::span<const std::span<floa
 }
 
 void Network::predict(const tensor::Batch& batch, std::span<float> out) {
-  predict(batch, std::span<const std::span<float>>(&out, 1));
+  predict_all(batch, std::span<const std::span<float>>(&out, 1));
 }
 
 }  // namespace dtrain::inline v0::model

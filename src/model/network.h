@@ -133,7 +133,7 @@ class Network {
   /// Writes the outputs, batch.size * output_count(i) elements each, to `outs` in host memory, one
   /// for each output. Targets and example indices are not read. Throws invalid_argument for inputs
   /// that do not fit.
-  void predict(const tensor::Batch& batch, std::span<const std::span<float>> outs);
+  void predict_all(const tensor::Batch& batch, std::span<const std::span<float>> outs);
   /// The same of a model with one output.
   void predict(const tensor::Batch& batch, std::span<float> out);
 

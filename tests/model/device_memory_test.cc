@@ -149,13 +149,14 @@ TEST(DeviceMemory, RowsGoToTheDeviceAndTheirGradientsComeBack) {
                         .input_dim = 9, .output_dim = 2, .embeddings_initializer = Constant{0.5F}},
                     Flatten{}, Dense{1}}},
         1, device, {.rows_elsewhere = rows_elsewhere});
-    network.set_fetch_rows([](std::span<const std::uint64_t> /*keys*/, std::span<float> values) {
-      std::ranges::fill(values, 0.5F);
+    network.set_fetch_rows([](std::span<const RowRequest> requests) {
+      for (const RowRequest& request : requests) std::ranges::fill(request.values, 0.5F);
     });
     network.set_objective(MeanSquaredError{}, {});
     Sums sums;
     network.train_step(examples.batch(), 0, sums);
-    const auto gradients = network.row_gradients();
+    if (!rows_elsewhere) return std::pair(sums.mean_loss(), std::vector<float>());
+    const auto gradients = network.row_gradients(0);
     return std::pair(sums.mean_loss(), std::vector(gradients.begin(), gradients.end()));
   };
   SeparateMemory separate;

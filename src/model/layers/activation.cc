@@ -1,4 +1,6 @@
 // Layers that work element by element, and those that only name elements otherwise.
+#include "compute/activation.h"
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,30 +16,41 @@ namespace {
 
 class ActivationOperation final : public Operation {
  public:
-  /// Softmax is over the last dimension, of `columns`.
-  ActivationOperation(Activation activation, std::size_t rows_per_example, std::size_t columns)
-      : activation_(activation), rows_per_example_(rows_per_example), columns_(columns) {}
+  /// Softmax is over the last dimension, of `columns`. `constant`: as in compute::ActivationPass.
+  ActivationOperation(Activation activation, std::optional<float> constant,
+                      std::size_t rows_per_example, std::size_t columns)
+      : activation_(activation),
+        constant_(constant),
+        rows_per_example_(rows_per_example),
+        columns_(columns) {}
 
   bool is_identity(bool /*training*/) const override { return activation_ == Activation::kLinear; }
   std::optional<Activation> activation() const override {
-    if (activation_ == Activation::kSoftmax && rows_per_example_ != 1) return {};
+    if (compute::activation_is_over_rows(activation_) && rows_per_example_ != 1) return {};
     return activation_;
   }
 
   void forward(const Pass& pass, const CallMemory& call) const override {
     const std::size_t rows = pass.examples * rows_per_example_;
-    pass.device.activate(activation_, {call.in[0], rows, columns_}, {call.out, rows, columns_});
+    pass.device.activate({.activation = activation_,
+                          .constant = constant_,
+                          .in = {call.in[0], rows, columns_},
+                          .out = {call.out, rows, columns_}});
   }
   void backward(const Pass& pass, const CallMemory& call) const override {
     if (call.in_gradients[0] == nullptr) return;
     const std::size_t rows = pass.examples * rows_per_example_;
-    pass.device.activate_backward(activation_, {call.out, rows, columns_},
-                                  {call.out_gradient, rows, columns_},
-                                  {call.in_gradients[0], rows, columns_});
+    pass.device.activate_backward({.activation = activation_,
+                                   .constant = constant_,
+                                   .in = {call.in[0], rows, columns_},
+                                   .out = {call.out, rows, columns_},
+                                   .out_gradient = {call.out_gradient, rows, columns_},
+                                   .in_gradient = {call.in_gradients[0], rows, columns_}});
   }
 
  private:
   const Activation activation_;
+  const std::optional<float> constant_;
   const std::size_t rows_per_example_;
   const std::size_t columns_;
 };
@@ -82,15 +95,25 @@ class DropoutOperation final : public Operation {
 }  // namespace
 
 bool fuses(Activation activation, const LayerBuilder& builder) {
-  if (activation == Activation::kSoftmax) return false;
-  if (compute::activation_backward_needs_input(activation)) return false;
+  if (!compute::activation_can_be_fused(activation)) return false;
   // Binary cross-entropy is computed from what goes into a sigmoid.
   return activation != Activation::kSigmoid || !builder.is_output();
 }
 
 void build_activation(Activation activation, LayerBuilder& builder) {
-  builder.emit(std::make_unique<ActivationOperation>(activation, builder.rows_per_example(),
-                                                     builder.columns()),
+  builder.emit(std::make_unique<ActivationOperation>(activation, std::optional<float>(),
+                                                     builder.rows_per_example(), builder.columns()),
+               builder.input().shape);
+}
+
+void build(const LeakyReLU& layer, LayerBuilder& builder) {
+  builder.take_floats();
+  if (!(layer.negative_slope >= 0.0F && layer.negative_slope <= 1e30F)) {
+    builder.refuse(base::str_cat("LeakyReLU::negative_slope is ", layer.negative_slope),
+                   "Give a number of at least 0");
+  }
+  builder.emit(std::make_unique<ActivationOperation>(Activation::kLeakyRelu, layer.negative_slope,
+                                                     builder.rows_per_example(), builder.columns()),
                builder.input().shape);
 }
 

@@ -59,7 +59,10 @@ class DenseOperation final : public Operation {
     const std::size_t rows = pass.examples * rows_per_example;
     const Matrix gradient{call.out_gradient, rows, units};
     if (layer_.activation != Activation::kLinear) {
-      pass.device.activate_backward(layer_.activation, {call.out, rows, units}, gradient, gradient);
+      pass.device.activate_backward({.activation = layer_.activation,
+                                     .out = {call.out, rows, units},
+                                     .out_gradient = gradient,
+                                     .in_gradient = gradient});
     }
     if (layer_.use_bias) {
       pass.device.column_sums(gradient, pass.gradients.subspan(bias_.offset, bias_.count));

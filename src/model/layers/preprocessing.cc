@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "dtrain/error.h"
 #include "model/layer_builder.h"
+#include "tensor/layout.h"
 
 namespace dtrain::inline v0::model {
 namespace {

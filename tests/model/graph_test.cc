@@ -1,4 +1,4 @@
-#include "model/build.h"
+#include "model/graph.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@ namespace {
 
 std::string message_of(const Sequential& description) {
   try {
-    build_stages(description, 1);
+    build_graph(to_functional(description), 1);
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
     return error.what();
@@ -17,36 +17,42 @@ std::string message_of(const Sequential& description) {
   return "valid";
 }
 
-TEST(Build, LayersAreNamedAsKerasCounts) {
+TEST(Graph, LayersAreNamedAsKerasCounts) {
   const Sequential description{
       .input_shape = {4},
       .layers = {Dense{3}, Dropout{}, Dense{.units = 2, .name = "mine"}, Dense{2}, Dropout{},
                  Flatten{}, ActivationLayer{Activation::kRelu}}};
-  EXPECT_EQ(layer_names(description),
+  EXPECT_EQ(layer_names(to_functional(description)),
             (std::vector<std::string>{"dense", "dropout", "mine", "dense_1", "dropout_1", "flatten",
                                       "activation"}));
 }
 
-TEST(Build, ShapesAreInferred) {
-  const auto stages = build_stages(
-      {.input_shape = {8, 8, 2}, .layers = {Dense{5}, Flatten{}, Dense{10, Activation::kSoftmax}}},
-      1);
-  ASSERT_EQ(stages.size(), 3U);
-  EXPECT_EQ(stages[0].output_shape, (Shape{320}));
-  EXPECT_EQ(stages[0].operation->variables()[0].shape, (Shape{2, 5}));
-  EXPECT_EQ(stages[1].operation->variables()[0].shape, (Shape{320, 10}));
-  EXPECT_EQ(stages[1].operation->variables()[0].name, "dense_1/kernel");
-  EXPECT_EQ(stages[1].operation->variables()[1].name, "dense_1/bias");
-  EXPECT_TRUE(stages[2].operation->is_softmax());
-  EXPECT_EQ(stages[2].output_shape, (Shape{10}));
+TEST(Graph, ShapesAreInferred) {
+  const Graph graph =
+      build_graph(to_functional({.input_shape = {8, 8, 2},
+                                 .layers = {Dense{5}, Flatten{}, Dense{10, Activation::kSoftmax}}}),
+                  1);
+  ASSERT_EQ(graph.calls.size(), 3U);
+  const auto shape_of = [&](std::size_t tensor) { return graph.tensors[tensor].shape; };
+  EXPECT_EQ(shape_of(graph.results[0]), (Shape{8, 8, 5}));
+  EXPECT_EQ(shape_of(graph.results[1]), (Shape{320}));
+  const auto first = graph.calls[0].operation->variables();
+  const auto second = graph.calls[1].operation->variables();
+  EXPECT_EQ(first[0].shape, (Shape{2, 5}));
+  EXPECT_EQ(second[0].shape, (Shape{320, 10}));
+  EXPECT_EQ(second[0].name, "dense_1/kernel");
+  EXPECT_EQ(second[1].name, "dense_1/bias");
+  EXPECT_EQ(graph.calls[2].operation->activation(), Activation::kSoftmax);
+  EXPECT_EQ(shape_of(graph.outputs[0]), (Shape{10}));
 }
 
-TEST(Build, EachMistakeNamesItsLayerAndValue) {
+TEST(Graph, EachMistakeNamesItsLayerAndValue) {
   EXPECT_EQ(message_of({.layers = {Dense{1}}}),
             "[INVALID_ARGUMENT] Sequential::input_shape is empty. Give the shape of one example, "
             "such as {64} for 64 features.");
   EXPECT_EQ(message_of({.input_shape = {28, 0}, .layers = {Dense{1}}}),
-            "[INVALID_ARGUMENT] Sequential::input_shape is (28, 0). Give the shape of one example, "
+            "[INVALID_ARGUMENT] input 0 (\"input\") has the shape (28, 0). Give the shape of one "
+            "example, "
             "without the batch: sizes of at least 1 whose product memory can address.");
   EXPECT_EQ(message_of({.input_shape = {3}}),
             "[INVALID_ARGUMENT] Sequential::layers is empty. Give at least one layer.");
@@ -65,7 +71,7 @@ TEST(Build, EachMistakeNamesItsLayerAndValue) {
             "are more than memory can address. Use fewer of them.");
 }
 
-TEST(Build, NamesMustBeUniqueAndWithoutSlash) {
+TEST(Graph, NamesMustBeUniqueAndWithoutSlash) {
   EXPECT_EQ(
       message_of({.input_shape = {3}, .layers = {Dense{3}, Dense{.units = 1, .name = "dense"}}}),
       "[INVALID_ARGUMENT] layers 0 and 1 are both named \"dense\". Give every layer a name "
