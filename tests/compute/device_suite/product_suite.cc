@@ -61,6 +61,10 @@ TEST_P(DeviceSuite, ProductsAgreeWithSumsInDouble) {
       {333, 1, 70, true, false, true, Activation::kTanh},
       {20, 1, 500, true, true, false, Activation::kLinear},
       {130, 3, 400, false, false, true, Activation::kLinear},
+      {2100, 1, 260, false, false, true, Activation::kLinear},
+      {2100, 1, 260, true, false, false, Activation::kLinear},
+      {41, 70, 1, false, true, true, Activation::kRelu},
+      {1100, 490, 1, true, false, false, Activation::kLinear},
   };
   for (const ProductCase& c : cases) {
     SCOPED_TRACE(testing::Message() << c.rows << " x " << c.columns << " x " << c.depth);
