@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/strings.h"
+#include "compute/cpu_convolution.h"
 #include "compute/cpu_metrics.h"
 #include "compute/cpu_runner.h"
 #include "compute/dispatch.h"
@@ -123,6 +124,11 @@ class CpuDevice final : public Device {
                                  needs_input ? nullptr : out.data + range.begin,
                                  out_gradient.data + range.begin, in_gradient.data + range.begin);
     });
+  }
+
+  void convolution(const ConvolutionPass& pass) override { convolution_.forward(pass); }
+  void convolution_backward(const ConvolutionBackwardPass& pass) override {
+    convolution_.backward(pass);
   }
 
   void dropout(const DropoutPass& pass) override {
@@ -261,7 +267,8 @@ class CpuDevice final : public Device {
 
   const KernelTable& kernels_;
   CpuRunner runner_;
-  std::vector<std::uint8_t> begun_;        ///< sum_rows: which rows have a sum.
+  CpuConvolution convolution_{runner_};
+  std::vector<std::uint8_t> begun_;  ///< sum_rows: which rows have a sum.
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "compute/activation.h"
+#include "compute/convolution.h"
 #include "compute/kernels.h"
 #include "compute/matrix.h"
 #include "compute/optimizer.h"
@@ -99,6 +100,8 @@ class Device {
   virtual void column_sums(ConstMatrix in, std::span<float> out) = 0;
   virtual void activate(const ActivationPass& pass) = 0;
   virtual void activate_backward(const ActivationBackwardPass& pass) = 0;
+  virtual void convolution(const ConvolutionPass& pass) = 0;
+  virtual void convolution_backward(const ConvolutionBackwardPass& pass) = 0;
   /// The same call on the gradients is its backward pass.
   virtual void dropout(const DropoutPass& pass) = 0;
   virtual void loss(const LossPass& pass) = 0;

@@ -63,6 +63,49 @@ struct DropoutTask {
   float* out = nullptr;
 };
 
+/// A grid of output pixels: each reads `run` elements at each of its taps, multiplies them with the
+/// kernel and adds the bias. Steps and taps are in elements.
+struct ConvolutionTask {
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  const float* in = nullptr;
+  std::size_t in_row = 0;     ///< From the window of a pixel to that below,
+  std::size_t in_column = 0;  ///< and to that beside it.
+  const std::ptrdiff_t* taps = nullptr;
+  std::size_t tap_count = 0;
+  std::size_t run = 0;  ///< Ignored by depthwise().
+  std::size_t out_channels = 0;
+  /// For convolve() panels of KernelTable::convolution_panel channels, one behind the other, each
+  /// with a row of that width per element of a window; zeros where the channels end. For
+  /// depthwise() a row of out_channels per tap.
+  const float* kernel = nullptr;
+  const float* bias = nullptr;  ///< out_channels, or null.
+  float* out = nullptr;
+  std::size_t out_row = 0;
+  std::size_t out_column = 0;
+};
+
+/// Adds to the kernel's gradient what the pixels of some images give.
+struct ConvolutionGradientTask {
+  std::size_t images = 0;
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  const float* in = nullptr;
+  std::size_t in_image = 0;
+  std::size_t in_row = 0;
+  std::size_t in_column = 0;
+  const std::ptrdiff_t* offsets = nullptr;  ///< Of the element that each row of the kernel meets.
+  std::size_t kernel_rows = 0;              ///< Elements of a window, or taps for depthwise.
+  /// Pixels follow each other without gaps but that of out_pixel elements. What lies up to
+  /// KernelTable::convolution_panel elements behind the last is read and not used by
+  /// convolve_gradient().
+  const float* out_gradient = nullptr;
+  std::size_t out_pixel = 0;
+  std::size_t out_channels = 0;
+  float* kernel_gradient = nullptr;
+  std::size_t kernel_row = 0;
+};
+
 /// Most slots that an optimizer keeps per element.
 constexpr std::size_t kOptimizerSlotsMax = 3;
 
@@ -170,6 +213,11 @@ struct KernelTable {
   void (*log_softmax)(std::size_t rows, std::size_t columns, const float* in, float* out);
   void (*log_softmax_backward)(std::size_t rows, std::size_t columns, const float* out,
                                const float* out_gradient, float* in_gradient);
+  std::size_t convolution_panel;
+  void (*convolve)(const ConvolutionTask& task);
+  void (*convolve_gradient)(const ConvolutionGradientTask& task);
+  void (*depthwise)(const ConvolutionTask& task);
+  void (*depthwise_gradient)(const ConvolutionGradientTask& task);
   void (*loss)(const LossTask& task);
   void (*dropout)(const DropoutTask& task);
   void (*sgd)(const SgdTask& task);

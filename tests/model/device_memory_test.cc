@@ -54,6 +54,16 @@ class SeparateMemory final : public Device {
   void activate_backward(const compute::ActivationBackwardPass& pass) override {
     cpu_->activate_backward(pass);
   }
+  void convolution(const compute::ConvolutionPass& pass) override {
+    expect_own(pass.in.data());
+    expect_own(pass.kernel.data());
+    expect_own(pass.out.data());
+    cpu_->convolution(pass);
+  }
+  void convolution_backward(const compute::ConvolutionBackwardPass& pass) override {
+    expect_own(pass.out_gradient.data());
+    cpu_->convolution_backward(pass);
+  }
   void dropout(const DropoutPass& pass) override {
     expect_own(pass.example_indices.data());
     expect_own(pass.in.data);

@@ -19,6 +19,11 @@
 #define DTRAIN_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+// g++ warns of every vector type that is a template argument.
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wignored-attributes"
+#endif
+
 namespace dtrain::inline v0::compute::DTRAIN_KERNELS_NAMESPACE {
 namespace {
 
@@ -28,6 +33,8 @@ namespace {
 #include "compute/kernels/activation.inc"
 #include "compute/kernels/softmax.inc"
 #include "compute/kernels/matmul.inc"
+#include "compute/kernels/convolution.inc"
+#include "compute/kernels/depthwise.inc"
 #include "compute/kernels/loss.inc"
 #include "compute/kernels/dropout.inc"
 #include "compute/kernels/optimizer.inc"
@@ -42,19 +49,37 @@ namespace dtrain::inline v0::compute {
 namespace variant = DTRAIN_KERNELS_NAMESPACE;
 
 const KernelTable DTRAIN_KERNELS_TABLE = {
-    DTRAIN_KERNELS_NAME,    variant::kWorkspaceCount,
-    variant::matmul,        variant::column_sums,
-    variant::activate,      variant::activate_backward,
-    variant::softmax,       variant::softmax_backward,
-    variant::log_softmax,   variant::log_softmax_backward,
-    variant::loss,          variant::dropout,
-    variant::sgd,           variant::adagrad,
-    variant::adadelta,      variant::rmsprop,
-    variant::adam,          variant::adamax,
-    variant::nadam,         variant::ftrl,
-    variant::lion,          variant::begin_sum,
-    variant::accumulate,    variant::to_float16,
-    variant::from_float16,  variant::to_bfloat16,
+    DTRAIN_KERNELS_NAME,
+    variant::kWorkspaceCount,
+    variant::matmul,
+    variant::column_sums,
+    variant::activate,
+    variant::activate_backward,
+    variant::softmax,
+    variant::softmax_backward,
+    variant::log_softmax,
+    variant::log_softmax_backward,
+    variant::kPanel,
+    variant::convolve,
+    variant::convolve_gradient,
+    variant::depthwise,
+    variant::depthwise_gradient,
+    variant::loss,
+    variant::dropout,
+    variant::sgd,
+    variant::adagrad,
+    variant::adadelta,
+    variant::rmsprop,
+    variant::adam,
+    variant::adamax,
+    variant::nadam,
+    variant::ftrl,
+    variant::lion,
+    variant::begin_sum,
+    variant::accumulate,
+    variant::to_float16,
+    variant::from_float16,
+    variant::to_bfloat16,
     variant::from_bfloat16,
 };
 
