@@ -46,7 +46,7 @@ struct Training {
   Training() {
     network.bind(arenas.values.span(), arenas.gradients.span());
     network.initial_values(arenas.values.span());
-    network.set_objective(SparseCategoricalCrossentropy{}, {Metric::kAccuracy});
+    network.set_objective(SparseCategoricalCrossentropy{}, {"accuracy"});
     exchange->start(Adam{}, {.clipping = {.global_norm = 1.0F}});
   }
   std::unique_ptr<compute::Device> device = compute::cpu_device({.threads = 1});

@@ -127,9 +127,12 @@ std::span<float> Network::mutable_values() {
   return {own_values_.data(), layout_.count()};
 }
 
-void Network::set_objective(const Loss& loss, std::vector<Metric> metrics) {
-  objective_.emplace(loss, std::move(metrics), output_shape_,
-                     stages_.back().operation->is_softmax());
+void Network::set_objective(const Loss& loss, std::vector<Metric> metrics,
+                            std::vector<Metric> weighted_metrics) {
+  objective_.emplace(ObjectiveOptions{.loss = loss,
+                                      .metrics = std::move(metrics),
+                                      .weighted_metrics = std::move(weighted_metrics)},
+                     output_shape_, stages_.back().operation->activation());
 }
 
 const Objective& Network::objective() const {
@@ -165,15 +168,22 @@ void Network::check_inputs(const tensor::Batch& batch) const {
               "Change Sequential::input_shape, or the columns of the data");
 }
 
+Truth Network::truth_of(const tensor::Batch& batch) {
+  return {.size = batch.size,
+          .targets = batch.targets,
+          .weights = batch.weights,
+          .example_indices = batch.example_indices};
+}
+
 void Network::train_step(const tensor::Batch& batch, std::int64_t step, Sums& sums) {
-  objective().check_targets(batch);
+  objective().check(truth_of(batch));
   const Pass pass = make_pass(batch, true, step);
   const std::size_t count = forward_and_measure(pass, batch, sums);
   backward(pass, count, gradient_buffers_[0].data());
 }
 
 void Network::evaluate_step(const tensor::Batch& batch, Sums& sums) {
-  objective().check_targets(batch);
+  objective().check(truth_of(batch));
   forward_and_measure(make_pass(batch, false, 0), batch, sums);
 }
 

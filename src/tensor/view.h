@@ -45,6 +45,7 @@ struct Batch {
   std::size_t size = 0;  ///< Examples, at least 1.
   View inputs;           ///< (size, ...) float32.
   View targets;          ///< (size) int32 class ids, or (size, ...) float32; empty for prediction.
+  View weights;          ///< (size) float32: how much each example counts; without data: 1.
   /// Each example's index in the data set, the counter of its random numbers (dropout).
   std::span<const std::uint64_t> example_indices;
 };
