@@ -147,17 +147,23 @@ void Network::check_inputs(const tensor::Batch& batch) const {
   if (batch.size == 0) {
     throw Error(ErrorCode::kInvalidArgument, "the batch is empty", "Give at least 1 example");
   }
-  const bool ids = id_count_ > 0 && batch.inputs.dtype == tensor::DType::kInt64;
-  if (batch.inputs.dtype != tensor::DType::kFloat32 && !ids) {
+  if (batch.inputs.size() != 1) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        base::str_cat("the batch has ", batch.inputs.size(), " inputs, the model takes one"),
+        "Give one input");
+  }
+  const bool ids = id_count_ > 0 && batch.inputs[0].dtype == tensor::DType::kInt64;
+  if (batch.inputs[0].dtype != tensor::DType::kFloat32 && !ids) {
     throw Error(ErrorCode::kInvalidArgument,
-                base::str_cat("the model's inputs are ", dtype_name(batch.inputs.dtype)),
+                base::str_cat("the model's inputs are ", dtype_name(batch.inputs[0].dtype)),
                 id_count_ > 0 ? "Give them as int64 or float32" : "Give them as float32");
   }
-  const Shape& got = batch.inputs.shape;
+  const Shape& got = batch.inputs[0].shape;
   const bool fits =
       !got.empty() && got[0] == static_cast<std::int64_t>(batch.size) &&
       std::equal(got.begin() + 1, got.end(), input_shape_.begin(), input_shape_.end()) &&
-      batch.inputs.count == batch.size * input_count_;
+      batch.inputs[0].count == batch.size * input_count_;
   if (fits) return;
   Shape needed = input_shape_;
   needed.insert(needed.begin(), static_cast<std::int64_t>(batch.size));
@@ -169,8 +175,15 @@ void Network::check_inputs(const tensor::Batch& batch) const {
 }
 
 Truth Network::truth_of(const tensor::Batch& batch) {
+  static const tensor::View kNone;
+  if (batch.targets.size() > 1) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        base::str_cat("the batch has ", batch.targets.size(), " targets, the model one output"),
+        "Give one target");
+  }
   return {.size = batch.size,
-          .targets = batch.targets,
+          .targets = batch.targets.empty() ? kNone : batch.targets.front(),
           .weights = batch.weights,
           .example_indices = batch.example_indices};
 }

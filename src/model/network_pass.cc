@@ -31,7 +31,7 @@ Pass Network::make_pass(const tensor::Batch& batch, bool training, std::int64_t 
 }
 
 const float* Network::inputs_on_device(const tensor::Batch& batch) {
-  const auto inputs = batch.inputs.as<float>();
+  const auto inputs = batch.inputs[0].as<float>();
   if (device_.is_host_memory()) return inputs.data();
   const auto copy = inputs_.reserve(device_, inputs.size());
   device_.upload(copy.data(), inputs.data(), inputs.size_bytes());

@@ -61,18 +61,6 @@ std::span<const T> uploaded(compute::Device& device, std::span<const T> elements
 
 }  // namespace
 
-std::string_view dtype_name(tensor::DType dtype) {
-  switch (dtype) {
-    case tensor::DType::kFloat32:
-      return "float32";
-    case tensor::DType::kInt32:
-      return "int32";
-    case tensor::DType::kInt64:
-      return "int64";
-  }
-  return "of an unknown type";
-}
-
 void Sums::merge(const Sums& other) {
   loss += other.loss;
   examples += other.examples;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "compute/device.h"
@@ -14,9 +13,6 @@
 #include "tensor/view.h"
 
 namespace dtrain::inline v0::model {
-
-/// "float32", "int32". Static storage.
-std::string_view dtype_name(tensor::DType dtype);
 
 /// Sums over examples, which add up over batches and workers. A plain value.
 struct Sums {

@@ -115,7 +115,7 @@ TEST(Allocation, NeitherDoWeightsIntegerTargetsAndMetricsThatCount) {
                           .labels = std::vector<std::int32_t>(64 * 4, 1),
                           .weights = std::vector<float>(64, 2.0F)};
   tensor::Batch batch = examples.batch();
-  batch.targets = tensor::view_of(std::span(examples.labels), {64, 4});
+  batch.targets = {tensor::view_of(std::span(examples.labels), {64, 4})};
   Sums sums;
   network.train_step(batch, 0, sums);
   const long before = allocations;

@@ -55,10 +55,10 @@ tensor::Batch batch_of(std::size_t rows, const std::vector<float>& targets,
                        const std::vector<float>& weights) {
   tensor::Batch batch{.size = rows};
   const auto count = static_cast<std::int64_t>(rows);
-  if (!classes.empty()) batch.targets = tensor::view_of(std::span(classes), {count});
+  if (!classes.empty()) batch.targets = {tensor::view_of(std::span(classes), {count})};
   if (!targets.empty()) {
     const auto columns = static_cast<std::int64_t>(targets.size()) / count;
-    batch.targets = tensor::view_of(std::span(targets), {count, columns});
+    batch.targets = {tensor::view_of(std::span(targets), {count, columns})};
   }
   if (!weights.empty()) batch.weights = tensor::view_of(std::span(weights), {count});
   return batch;

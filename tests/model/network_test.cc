@@ -255,7 +255,7 @@ TEST(Network, MistakesInABatchHaveMessagesOfTheirOwn) {
             "[INVALID_ARGUMENT] the inputs have the shape (2, 63), but the model takes (2, 8, 8): "
             "2 examples of (8, 8). Change Sequential::input_shape, or the columns of the data.");
   tensor::Batch integers = good.batch();
-  integers.inputs.dtype = tensor::DType::kInt32;
+  integers.inputs[0].dtype = tensor::DType::kInt32;
   EXPECT_EQ(message_of([&] { network.evaluate_step(integers, sums); }),
             "[INVALID_ARGUMENT] the model's inputs are int32. Give them as float32.");
   tensor::Batch anonymous = good.batch();
