@@ -21,12 +21,25 @@
 
 namespace dtrain::inline v0 {
 
+/// What one of several outputs is trained for.
+struct OutputOptions {
+  std::string output;  ///< Its name.
+  Loss loss = MeanSquaredError{};
+  float loss_weight = 1.0F;  ///< At least 0: of its loss in the sum that is trained for.
+  std::vector<Metric> metrics = {};
+  std::vector<Metric> weighted_metrics = {};
+};
+
 /// How a model is trained (Keras's compile()).
 struct CompileOptions {
   Optimizer optimizer = Sgd{};
   Loss loss = MeanSquaredError{};
   std::vector<Metric> metrics = {};
-  UpdateRules rules = {};  ///< Clipping and parameter groups.
+  std::vector<Metric> weighted_metrics = {};  ///< Those that count examples by sample weights.
+  UpdateRules rules = {};                     ///< Clipping and parameter groups.
+  /// Of a model with several outputs: one for each, in place of loss and metrics. Empty: every
+  /// output has the loss and the metrics above.
+  std::vector<OutputOptions> outputs = {};
 };
 
 /// Names as Keras shows them ("loss", "accuracy", "val_loss", ...) to their values.

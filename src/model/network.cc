@@ -107,34 +107,68 @@ std::span<const float> Network::row_gradients(std::size_t table) {
   return lookups_[table_lookups_[table]].gradients(device_);
 }
 
-void Network::set_objective(const Loss& loss, std::vector<Metric> metrics) {
-  const std::size_t output = graph_.outputs[0];
-  // The last call, if it is an activation and gives nothing else.
-  std::size_t activation = kNone;
-  for (std::size_t i = 0; i < graph_.calls.size(); ++i) {
-    const GraphCall& call = graph_.calls[i];
-    if (call.operation && call.out == storage_of(output) && call.operation->activation()) {
-      activation = i;
-    }
+void Network::set_objectives(const std::vector<ObjectiveOptions>& outputs) {
+  if (outputs.size() != graph_.outputs.size()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        base::str_cat("losses were given for ", outputs.size(), " outputs, but the model has ",
+                      graph_.outputs.size(), ": ", base::join(graph_.output_names)),
+        "Give one for each");
   }
-  for (const GraphCall& call : graph_.calls) {
-    for (const std::size_t in : call.in) {
-      if (storage_of(in) == storage_of(output)) activation = kNone;
+  std::vector<OutputState> states;
+  std::vector<Objectives::OutputObjective> objectives;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const std::size_t call = final_activation(graph_.outputs[i]);
+    const Activation activation =
+        call == kNone ? Activation::kLinear : *graph_.calls[call].operation->activation();
+    Objective objective(outputs[i], output_shape(i), activation);
+    OutputState state{.loss_tensor = graph_.outputs[i], .final_activation = call};
+    if (objective.takes_logits()) {
+      state.loss_tensor = graph_.calls[call].in[0];
+      state.skips_activation = !objective.metrics_need_outputs();
     }
+    states.push_back(state);
+    objectives.push_back({.output = graph_.output_names[i],
+                          .loss_weight = outputs[i].loss_weight,
+                          .objective = std::move(objective)});
   }
-  const bool is_softmax = activation != kNone &&
-                          graph_.calls[activation].operation->activation() == Activation::kSoftmax;
-  objective_.emplace(loss, std::move(metrics), output_shape(), is_softmax);
-  final_activation_ = activation;
-  loss_tensor_ = objective_->takes_logits_of_softmax() ? graph_.calls[activation].in[0] : output;
+  objectives_.emplace(std::move(objectives));
+  outputs_ = std::move(states);
+  for (CallState& call : calls_) call.skipped_for_loss = false;
+  for (const OutputState& output : outputs_) {
+    if (output.skips_activation) calls_[output.final_activation].skipped_for_loss = true;
+  }
 }
 
-const Objective& Network::objective() const {
-  if (!objective_) {
+/// The call that gives a tensor, if it is an activation and nobody else takes its result.
+std::size_t Network::final_activation(std::size_t tensor) const {
+  const std::size_t storage = storage_of(tensor);
+  std::size_t found = kNone;
+  for (std::size_t i = 0; i < graph_.calls.size(); ++i) {
+    const GraphCall& call = graph_.calls[i];
+    for (const std::size_t in : call.in) {
+      if (storage_of(in) == storage) return kNone;
+    }
+    if (call.out == storage && call.operation && call.operation->activation()) found = i;
+  }
+  const auto gives = std::ranges::count_if(
+      graph_.outputs, [&](std::size_t output) { return storage_of(output) == storage; });
+  return gives == 1 ? found : kNone;
+}
+
+void Network::set_objective(const Loss& loss, std::vector<Metric> metrics,
+                            std::vector<Metric> weighted_metrics) {
+  set_objectives({{.loss = loss,
+                   .metrics = std::move(metrics),
+                   .weighted_metrics = std::move(weighted_metrics)}});
+}
+
+const Objectives& Network::objectives() const {
+  if (!objectives_) {
     throw Error(ErrorCode::kFailedPrecondition, "the model has no loss yet",
                 "Call compile() with a loss first");
   }
-  return *objective_;
+  return *objectives_;
 }
 
 double Network::penalty() {
@@ -153,14 +187,14 @@ void Network::add_penalty_gradient(const Regularized& regularized) {
 }
 
 void Network::train_step(const tensor::Batch& batch, std::int64_t step, Sums& sums) {
-  objective().check_targets(batch);
+  check_targets(batch);
   const Pass pass = make_pass(batch, true, step);
   forward_and_measure(pass, batch, sums);
   backward(pass);
 }
 
 void Network::evaluate_step(const tensor::Batch& batch, Sums& sums) {
-  objective().check_targets(batch);
+  check_targets(batch);
   forward_and_measure(make_pass(batch, false, 0), batch, sums);
 }
 
@@ -179,7 +213,7 @@ void Network::predict_all(const tensor::Batch& batch, std::span<const std::span<
                 base::str_cat("the memory for predictions has ", outs[i].size(), " elements"),
                 base::str_cat("Give batch.size * output_count() of them: ", count));
   }
-  forward(pass, kNone);
+  forward(pass, false);
   for (std::size_t i = 0; i < outs.size(); ++i) {
     device_.download(outs[i].data(), on_device(graph_.outputs[i]), outs[i].size_bytes());
   }

@@ -15,7 +15,7 @@
 #include "dtrain/row_table.h"
 #include "dtrain/variable.h"
 #include "model/graph.h"
-#include "model/objective.h"
+#include "model/objectives.h"
 #include "model/row_lookup.h"
 #include "tensor/layout.h"
 #include "tensor/view.h"
@@ -110,12 +110,15 @@ class Network {
   std::span<const std::uint64_t> row_keys(std::size_t table) const;
   std::span<const float> row_gradients(std::size_t table);
 
-  /// What train_step and evaluate_step measure. May be called again. Throws invalid_argument where
-  /// loss, metrics and the last layer do not fit.
-  void set_objective(const Loss& loss, std::vector<Metric> metrics);
-  bool has_objective() const { return objective_.has_value(); }
-  /// Throws failed_precondition before set_objective().
-  const Objective& objective() const;
+  /// What train_step and evaluate_step measure: one for each output. May be called again. Throws
+  /// invalid_argument where loss, metrics and an output do not fit.
+  void set_objectives(const std::vector<ObjectiveOptions>& outputs);
+  /// The same of a model with one output.
+  void set_objective(const Loss& loss, std::vector<Metric> metrics,
+                     std::vector<Metric> weighted_metrics = {});
+  bool has_objective() const { return objectives_.has_value(); }
+  /// Throws failed_precondition before set_objectives().
+  const Objectives& objectives() const;
 
   /// Empty: nobody is told. Must not call back into the network.
   void set_gradients_ready(GradientsReady ready) { gradients_ready_ = std::move(ready); }
@@ -161,8 +164,8 @@ class Network {
     compute::Buffer<float> saved;
     HostBuffer host;
     bool has_variables = false;
-    /// Gradients of inputs that have one already from another use, to be added to it: buffers.
-    std::vector<std::size_t> added;
+    bool skipped_for_loss = false;
+    std::vector<std::size_t> in_gradient_buffers;  ///< Of memory.in_gradients.
   };
   /// What a tensor is during a pass, by index in graph_.tensors. Gradients are those of the
   /// tensor's storage.
@@ -173,6 +176,15 @@ class Network {
     bool wants_gradient = false;
     std::size_t gradient = kNone;  ///< In gradient_buffers_.
   };
+
+  /// What a loss needs of an output.
+  struct OutputState {
+    std::size_t loss_tensor = 0;
+    std::size_t final_activation = kNone;  ///< The call that only gives the output.
+    bool skips_activation = false;         ///< Neither loss nor metrics need it.
+  };
+
+  std::size_t final_activation(std::size_t tensor) const;
 
   // network_plan.cc
   void plan_layers();
@@ -188,13 +200,18 @@ class Network {
   void run_host_calls(const tensor::Batch& batch);
   void look_up_rows(const tensor::Batch& batch);
   const float* on_device(std::size_t tensor);
-  /// Runs all calls but `skipped` (kNone: all).
-  void forward(const Pass& pass, std::size_t skipped);
+  /// `for_loss`: without the calls that neither losses nor metrics need.
+  void forward(const Pass& pass, bool for_loss);
   void backward(Pass pass);
   void backward_call(const Pass& pass, std::size_t index);
   void backward_variables(Pass pass, std::size_t index);
-  /// Forward as far as loss and metrics need it, and both of them.
+  void check_targets(const tensor::Batch& batch) const;
+  Truth truth_of(const tensor::Batch& batch, std::size_t output) const;
+  /// Forward as far as losses and metrics need it, and both of them.
   void forward_and_measure(const Pass& pass, const tensor::Batch& batch, Sums& sums);
+  void measure(const Pass& pass, const tensor::Batch& batch, std::size_t output, Sums& sums);
+  /// Adds a gradient in a buffer to that of a tensor, or makes it that.
+  void add_gradient(std::size_t storage, std::size_t buffer, std::size_t examples);
   /// The loss of the regularizers.
   double penalty();
   void add_penalty_gradient(const Regularized& regularized);
@@ -224,10 +241,8 @@ class Network {
   /// What later calls of a shared layer write before it is added to the gradients.
   compute::Buffer<float> shared_gradients_;
 
-  std::optional<Objective> objective_;
-  std::size_t loss_tensor_ = 0;           ///< What the loss is computed from.
-  std::size_t skipped_in_loss_ = kNone;   ///< The call that neither loss nor metrics need.
-  std::size_t final_activation_ = kNone;  ///< The call that only gives the output.
+  std::optional<Objectives> objectives_;
+  std::vector<OutputState> outputs_;
   GradientsReady gradients_ready_;
 
   compute::Buffer<std::uint64_t> example_indices_;

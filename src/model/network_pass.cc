@@ -152,11 +152,11 @@ const float* Network::on_device(std::size_t tensor) {
   return state.data;
 }
 
-void Network::forward(const Pass& pass, std::size_t skipped) {
+void Network::forward(const Pass& pass, bool for_loss) {
   for (std::size_t i = 0; i < graph_.calls.size(); ++i) {
     const GraphCall& call = graph_.calls[i];
-    if (!call.operation || i == skipped) continue;
     CallState& state = calls_[i];
+    if (!call.operation || (for_loss && state.skipped_for_loss)) continue;
     if (!call.operation->takes_ids()) {
       for (std::size_t k = 0; k < call.in.size(); ++k) state.memory.in[k] = on_device(call.in[k]);
     }
@@ -173,22 +173,65 @@ void Network::forward(const Pass& pass, std::size_t skipped) {
   }
 }
 
-void Network::forward_and_measure(const Pass& pass, const tensor::Batch& batch, Sums& sums) {
-  const bool metrics_need_outputs = objective_->metrics_need_outputs();
-  const bool skips = objective_->takes_logits_of_softmax() && !metrics_need_outputs;
-  forward(pass, skips ? final_activation_ : kNone);
-  const std::size_t loss_storage = storage_of(loss_tensor_);
-  const float* loss_outputs = tensors_[loss_storage].data;
-  const float* outputs = metrics_need_outputs ? on_device(graph_.outputs[0]) : loss_outputs;
-  compute::Matrix gradient{nullptr, pass.examples, output_count()};
-  if (pass.training) {
-    free_gradient_buffers_.clear();
-    for (std::size_t i = gradient_buffers_.size(); i-- > 0;) free_gradient_buffers_.push_back(i);
-    tensors_[loss_storage].gradient = take_gradient_buffer(pass.examples);
-    gradient.data = gradient_buffers_[tensors_[loss_storage].gradient].data();
+void Network::check_targets(const tensor::Batch& batch) const {
+  const Objectives& objectives = this->objectives();
+  const bool none = batch.targets.empty() && objectives.size() == 1;
+  if (!none && batch.targets.size() != objectives.size()) {
+    refuse(base::str_cat("the batch has ", batch.targets.size(), " targets, but the model has ",
+                         objectives.size(), " outputs: ", base::join(graph_.output_names)),
+           "Give one for each");
   }
-  objective_->measure(device_, batch, {loss_outputs, pass.examples, output_count()},
-                      {outputs, pass.examples, output_count()}, gradient, sums);
+  for (std::size_t i = 0; i < objectives.size(); ++i) objectives[i].check(truth_of(batch, i));
+}
+
+Truth Network::truth_of(const tensor::Batch& batch, std::size_t output) const {
+  static const tensor::View kNoTargets;
+  return {.size = batch.size,
+          .targets = batch.targets.empty() ? kNoTargets : batch.targets[output],
+          .weights = batch.weights,
+          .example_indices = batch.example_indices};
+}
+
+void Network::forward_and_measure(const Pass& pass, const tensor::Batch& batch, Sums& sums) {
+  forward(pass, true);
+  free_gradient_buffers_.clear();
+  for (std::size_t i = gradient_buffers_.size(); i-- > 0;) free_gradient_buffers_.push_back(i);
+  objectives_->prepare(sums);
+  for (std::size_t i = 0; i < outputs_.size(); ++i) measure(pass, batch, i, sums);
+  if (!regularized_.empty()) sums.loss += penalty() * static_cast<double>(batch.size);
+  sums.examples += batch.size;
+}
+
+void Network::measure(const Pass& pass, const tensor::Batch& batch, std::size_t output,
+                      Sums& sums) {
+  const OutputState& state = outputs_[output];
+  const std::size_t columns = output_count(output);
+  const float* logits = on_device(state.loss_tensor);
+  const float* values = state.skips_activation ? logits : on_device(graph_.outputs[output]);
+  compute::Matrix gradient{nullptr, pass.examples, columns};
+  std::size_t buffer = kNone;
+  if (pass.training) {
+    buffer = take_gradient_buffer(pass.examples);
+    gradient.data = gradient_buffers_[buffer].data();
+  }
+  const LossSum loss = (*objectives_)[output].measure(
+      device_,
+      {.values = {values, pass.examples, columns}, .logits = {logits, pass.examples, columns}},
+      truth_of(batch, output), gradient, objectives_->state(output, sums));
+  objectives_->add(output, loss, sums);
+  if (pass.training) add_gradient(storage_of(state.loss_tensor), buffer, pass.examples);
+}
+
+void Network::add_gradient(std::size_t storage, std::size_t buffer, std::size_t examples) {
+  TensorState& tensor = tensors_[storage];
+  if (tensor.gradient == kNone) {
+    tensor.gradient = buffer;
+    return;
+  }
+  const std::size_t count = examples * graph_.tensors[storage].count;
+  device_.accumulate({gradient_buffers_[tensor.gradient].data(), count},
+                     {gradient_buffers_[buffer].data(), count}, 1.0F);
+  free_gradient_buffers_.push_back(buffer);
 }
 
 std::size_t Network::take_gradient_buffer(std::size_t examples) {
@@ -231,25 +274,16 @@ void Network::backward_call(const Pass& pass, std::size_t index) {
     }
   }
   memory.out_gradient = gradient_buffers_[gradient].data();
-  std::vector<std::size_t>& added = calls_[index].added;
+  std::vector<std::size_t>& buffers = calls_[index].in_gradient_buffers;
   for (std::size_t k = 0; k < call.in.size(); ++k) {
-    TensorState& in = tensors_[storage_of(call.in[k])];
-    added[k] = kNone;
-    memory.in_gradients[k] = nullptr;
-    if (!in.wants_gradient) continue;
-    const std::size_t buffer = take_gradient_buffer(pass.examples);
-    memory.in_gradients[k] = gradient_buffers_[buffer].data();
-    (in.gradient == kNone ? in.gradient : added[k]) = buffer;
+    const bool wanted = tensors_[storage_of(call.in[k])].wants_gradient;
+    buffers[k] = wanted ? take_gradient_buffer(pass.examples) : kNone;
+    memory.in_gradients[k] = wanted ? gradient_buffers_[buffers[k]].data() : nullptr;
   }
   backward_variables(pass, index);
   free_gradient_buffers_.push_back(gradient);
   for (std::size_t k = 0; k < call.in.size(); ++k) {
-    if (added[k] == kNone) continue;
-    const std::size_t storage = storage_of(call.in[k]);
-    const std::size_t count = pass.examples * graph_.tensors[storage].count;
-    device_.accumulate({gradient_buffers_[tensors_[storage].gradient].data(), count},
-                       {gradient_buffers_[added[k]].data(), count}, 1.0F);
-    free_gradient_buffers_.push_back(added[k]);
+    if (buffers[k] != kNone) add_gradient(storage_of(call.in[k]), buffers[k], pass.examples);
   }
 }
 

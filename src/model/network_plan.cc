@@ -19,7 +19,7 @@ void Network::plan_layers() {
     const GraphCall& call = graph_.calls[i];
     calls_[i].memory.in.resize(call.in.size());
     calls_[i].memory.in_gradients.resize(call.in.size());
-    calls_[i].added.resize(call.in.size());
+    calls_[i].in_gradient_buffers.resize(call.in.size());
     if (!call.operation) continue;
     if (call.operation->needs_example_indices()) needs_example_indices_ = true;
     const std::vector<VariableSpec> specs = call.operation->variables();

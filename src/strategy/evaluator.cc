@@ -26,13 +26,10 @@ model::Sums Evaluator::run(std::string_view name) {
   return merge(model_.exchange().all_gather(name, encode(sums)));
 }
 
-Logs to_logs(const model::Sums& sums, const model::Objective& objective,
+Logs to_logs(const model::Sums& sums, const model::Objectives& objectives,
              const std::string& prefix) {
   Logs logs;
-  logs[prefix + "loss"] = sums.mean_loss();
-  for (std::size_t i = 0; i < objective.metrics().size(); ++i) {
-    logs[prefix + std::string(metric_name(objective.metrics()[i]))] = sums.mean_metric(i);
-  }
+  for (const auto& [name, value] : objectives.results(sums)) logs[prefix + name] = value;
   return logs;
 }
 

@@ -6,7 +6,7 @@
 
 #include "data/batcher.h"
 #include "dtrain/model.h"
-#include "model/objective.h"
+#include "model/objectives.h"
 
 namespace dtrain::inline v0::strategy {
 
@@ -26,6 +26,6 @@ class Evaluator {
 };
 
 /// `prefix` goes in front of each name ("val_").
-Logs to_logs(const model::Sums& sums, const model::Objective& objective, const std::string& prefix);
+Logs to_logs(const model::Sums& sums, const model::Objectives& objectives, const std::string& prefix);
 
 }  // namespace dtrain::inline v0::strategy

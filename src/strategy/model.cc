@@ -53,6 +53,35 @@ std::vector<float> read_rows(const model::Network& network, const RowTable& tabl
   return values;
 }
 
+/// One for each output, in the order of the outputs.
+std::vector<model::ObjectiveOptions> objectives_of(const CompileOptions& options,
+                                                   const std::vector<std::string>& outputs) {
+  std::vector<model::ObjectiveOptions> objectives;
+  for (const std::string& output : outputs) {
+    const auto given = std::ranges::find(options.outputs, output, &OutputOptions::output);
+    if (options.outputs.empty()) {
+      objectives.push_back({.loss = options.loss,
+                            .metrics = options.metrics,
+                            .weighted_metrics = options.weighted_metrics});
+    } else if (given != options.outputs.end()) {
+      objectives.push_back({.loss = given->loss,
+                            .metrics = given->metrics,
+                            .weighted_metrics = given->weighted_metrics,
+                            .loss_weight = given->loss_weight});
+    } else {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          base::str_cat("CompileOptions::outputs has nothing for the output \"", output, "\""),
+          base::str_cat("Give one for each output: ", base::join(outputs)));
+    }
+  }
+  if (options.outputs.size() <= outputs.size()) return objectives;
+  throw Error(ErrorCode::kInvalidArgument,
+              base::str_cat("CompileOptions::outputs has ", options.outputs.size(),
+                            " entries, but the model has ", outputs.size(), " outputs"),
+              base::str_cat("Give one for each output: ", base::join(outputs)));
+}
+
 struct SummaryRow {
   std::string layer;
   std::string output_shape;
@@ -122,7 +151,7 @@ void Model::compile(const CompileOptions& options) {
   if (!statistics.empty()) rules.groups.push_back({.variables = statistics, .statistics = true});
   // Throws what is wrong with the rules before anything has changed.
   (void)compute::UpdatePlan(impl_->network().layout(), options.optimizer, rules);
-  impl_->network().set_objective(options.loss, options.metrics);
+  impl_->network().set_objectives(objectives_of(options, impl_->network().graph().output_names));
   impl_->exchange().start(options.optimizer, rules);
 }
 
@@ -134,7 +163,7 @@ History Model::fit(const Dataset& data, const FitOptions& options) {
 Logs Model::evaluate(const Dataset& data, std::size_t batch_size) {
   require_compiled(impl_->network(), "evaluate");
   strategy::Evaluator evaluator(*impl_, data, batch_size);
-  return strategy::to_logs(evaluator.run("evaluate"), impl_->network().objective(), "");
+  return strategy::to_logs(evaluator.run("evaluate"), impl_->network().objectives(), "");
 }
 
 std::vector<float> Model::predict(const Dataset& data, std::size_t batch_size) {

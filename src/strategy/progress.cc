@@ -88,11 +88,11 @@ void Progress::start_epoch(int epoch, std::uint64_t examples_before) {
 }
 
 void Progress::step(std::size_t steps_done, const model::Sums& sums,
-                    const model::Objective& objective) {
+                    const model::Objectives& objectives) {
   examples_ = sums.examples - examples_before_;
   if (verbosity_ != Verbosity::kProgress || clock_.now() < redraw_at_) return;
   redraw_at_ = clock_.now() + std::chrono::milliseconds(100);
-  show_bar(steps_done, to_logs(sums, objective, ""));
+  show_bar(steps_done, to_logs(sums, objectives, ""));
 }
 
 void Progress::show_bar(std::size_t steps_done, const Logs& logs) {

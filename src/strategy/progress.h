@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "dtrain/model.h"
-#include "model/objective.h"
+#include "model/objectives.h"
 
 namespace dtrain::inline v0::strategy {
 
@@ -19,7 +19,7 @@ class Progress {
   void start_epoch(int epoch, std::uint64_t examples_before = 0);
   /// After so many steps of the epoch, with this worker's sums of the epoch so far. Redraws at most
   /// ten times a second.
-  void step(std::size_t steps_done, const model::Sums& sums, const model::Objective& objective);
+  void step(std::size_t steps_done, const model::Sums& sums, const model::Objectives& objectives);
   /// With the merged values.
   void end_epoch(const Logs& logs);
 

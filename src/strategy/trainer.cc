@@ -88,7 +88,7 @@ History Trainer::run() {
     state_.steps += static_cast<std::int64_t>(batcher_.plan().steps_per_epoch_max()) - steps;
     ++state_.epoch;
     state_.step_in_epoch = 0;
-    state_.sums = {};
+    state_.sums.reset();
     if (checkpointer_) checkpointer_->epoch_done(state_);
   }
   // Asynchronous workers end up with the same values only now that all have pushed.
@@ -113,7 +113,7 @@ void Trainer::train_epoch() {
   while (state_.step_in_epoch < steps && !limit_reached()) {
     train_step();
     progress_.step(static_cast<std::size_t>(state_.step_in_epoch), state_.sums,
-                   model_.network().objective());
+                   model_.network().objectives());
   }
 }
 
@@ -140,10 +140,10 @@ void Trainer::train_step() {
 }
 
 Logs Trainer::finish_epoch() {
-  const model::Objective& objective = model_.network().objective();
+  const model::Objectives& objectives = model_.network().objectives();
   state_.sums = merge(model_.exchange().all_gather("fit/epoch", encode(state_.sums)));
-  Logs logs = to_logs(state_.sums, objective, "");
-  if (validation_) logs.merge(to_logs(validation_->run("fit/validation"), objective, "val_"));
+  Logs logs = to_logs(state_.sums, objectives, "");
+  if (validation_) logs.merge(to_logs(validation_->run("fit/validation"), objectives, "val_"));
   return logs;
 }
 
