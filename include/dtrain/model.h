@@ -118,7 +118,10 @@ class DTRAIN_EXPORT Model {
 
   /// Outputs for each example one after the other, output_shape() elements each.
   std::vector<float> predict(const Dataset& data, std::size_t batch_size = 256);
+  /// The same for each output of a model that has several; predict() refuses one.
+  std::vector<std::vector<float>> predict_all(const Dataset& data, std::size_t batch_size = 256);
 
+  /// Of the first input and output, which for most models are the only ones.
   const Shape& input_shape() const;
   const Shape& output_shape() const;
   /// In Keras's order: first layer first, kernel before bias.

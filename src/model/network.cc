@@ -174,16 +174,17 @@ const Objectives& Network::objectives() const {
 double Network::penalty() {
   double sum = 0.0;
   for (const auto& [place, regularizer] : regularized_) {
-    (void)place;
-    (void)regularizer;  // TODO
+    sum += device_.penalty({.l1 = regularizer.l1, .l2 = regularizer.l2},
+                           values_.subspan(place.offset, place.count));
   }
   return sum;
 }
 
 void Network::add_penalty_gradient(const Regularized& regularized) {
   const auto [offset, count] = regularized.place;
-  (void)offset;
-  (void)count;  // TODO
+  const auto [l1, l2] = regularized.regularizer;
+  device_.penalty_gradient({.l1 = l1, .l2 = l2}, values_.subspan(offset, count),
+                           gradients_.subspan(offset, count));
 }
 
 void Network::train_step(const tensor::Batch& batch, std::int64_t step, Sums& sums) {

@@ -248,14 +248,6 @@ std::size_t Network::take_gradient_buffer(std::size_t examples) {
 void Network::backward(Pass pass) {
   GradientMark mark(gradients_ready_);
   pass.mark = &mark;
-  for (const std::size_t lookup : table_lookups_) {
-    const auto gradients = lookups_[lookup].clear_gradients(device_);
-    for (std::size_t i = 0; i < graph_.calls.size(); ++i) {
-      const GraphCall& call = graph_.calls[i];
-      if (!call.operation || !call.operation->takes_ids()) continue;
-      if (layers_[call.layer].lookup == lookup) calls_[i].memory.row_gradients = gradients;
-    }
-  }
   for (std::size_t i = graph_.calls.size(); i-- > first_trainable_;) {
     if (graph_.calls[i].operation) backward_call(pass, i);
   }
@@ -291,28 +283,32 @@ void Network::backward_call(const Pass& pass, std::size_t index) {
 void Network::backward_variables(Pass pass, std::size_t index) {
   const GraphCall& call = graph_.calls[index];
   const LayerState& layer = layers_[call.layer];
-  GradientMark* const mark = pass.mark;
-  const bool has_places = !layer.places.empty() && calls_[index].has_variables;
-  if (!has_places) {
-    pass.mark = nullptr;
-    call.operation->backward(pass, calls_[index].memory);
+  CallMemory& memory = calls_[index].memory;
+  GradientMark* const mark = std::exchange(pass.mark, nullptr);
+  if (!calls_[index].has_variables) {
+    call.operation->backward(pass, memory);
     return;
   }
-  const bool is_last = index == layer.first_call;  // backward goes from the last call to the first
-  if (!is_last || layer.first_call != layer.last_call || !layer.regularized.empty()) {
-    pass.mark = nullptr;
+  // Backward comes to the last call first. Its gradients are the layer's, later ones are added.
+  const bool begins = index == layer.last_call;
+  const bool ends = index == layer.first_call;
+  if (layer.places.empty()) {
+    const auto gradients = lookups_[layer.lookup].gradient_memory(device_);
+    memory.row_gradients =
+        begins ? gradients : shared_gradients_.reserve(device_, gradients.size());
+    call.operation->backward(pass, memory);
+    if (!begins) device_.accumulate(gradients, memory.row_gradients, 1.0F);
+    return;
   }
-  if (index == layer.last_call) {
-    call.operation->backward(pass, calls_[index].memory);
-  } else {
-    pass.gradients = shared_gradients_.reserve(device_, layout_.count());
-    call.operation->backward(pass, calls_[index].memory);
-    for (const Place& place : layer.places) {
-      device_.accumulate(gradients_.subspan(place.offset, place.count),
-                         pass.gradients.subspan(place.offset, place.count), 1.0F);
-    }
+  if (begins && ends && layer.regularized.empty()) pass.mark = mark;
+  if (!begins) pass.gradients = shared_gradients_.reserve(device_, layout_.count());
+  call.operation->backward(pass, memory);
+  for (std::size_t i = 0; i < layer.places.size() && !begins; ++i) {
+    const auto [offset, count] = layer.places[i];
+    device_.accumulate(gradients_.subspan(offset, count), pass.gradients.subspan(offset, count),
+                       1.0F);
   }
-  if (!is_last) return;
+  if (!ends) return;
   for (const std::size_t i : layer.regularized) add_penalty_gradient(regularized_[i]);
   mark->reach(layer.end);
 }

@@ -84,8 +84,8 @@ struct CallMemory {
 
   /// Of an operation that takes_ids(): one id per element, below its table's rows.
   std::span<const std::int64_t> ids = {};
-  /// Where the table is elsewhere: the rows that ids number, and the memory of their gradients, to
-  /// be added to.
+  /// Where the table is elsewhere: the rows that ids number, and the memory of their gradients, all
+  /// of which backward writes.
   std::span<const float> rows = {};
   std::span<float> row_gradients = {};
 };

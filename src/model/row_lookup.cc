@@ -109,10 +109,8 @@ void RowLookup::upload(compute::Device& device) {
   }
 }
 
-std::span<float> RowLookup::clear_gradients(compute::Device& device) {
-  const auto gradients = gradients_.reserve(device, count());
-  device.fill(gradients, 0.0F);
-  return gradients;
+std::span<float> RowLookup::gradient_memory(compute::Device& device) {
+  return gradients_.reserve(device, count());
 }
 
 std::span<const float> RowLookup::gradients(compute::Device& device) {

@@ -51,8 +51,8 @@ class RowLookup {
   std::span<float> fetched(compute::Device& device);
   void upload(compute::Device& device);
   std::span<const float> rows() const { return {rows_.data(), count()}; }
-  /// Zeros in the device's memory, for backward to add to.
-  std::span<float> clear_gradients(compute::Device& device);
+  /// The device's memory of the rows' gradients, for backward to write.
+  std::span<float> gradient_memory(compute::Device& device);
   /// The gradients in host memory.
   std::span<const float> gradients(compute::Device& device);
 

@@ -7,12 +7,14 @@ namespace dtrain::inline v0::strategy {
 
 Evaluator::Evaluator(Model::Impl& model, const Dataset& data, std::size_t batch_size)
     : model_(model),
-      batcher_(data, {.examples = data.size(),
-                      .batch_size = batch_size,
-                      .scope = data::BatchScope::kWorker,
-                      .workers = model.exchange().workers(),
-                      .rank = model.exchange().rank(),
-                      .shuffle = false}) {}
+      batcher_(data,
+               {.examples = data.size(),
+                .batch_size = batch_size,
+                .scope = data::BatchScope::kWorker,
+                .workers = model.exchange().workers(),
+                .rank = model.exchange().rank(),
+                .shuffle = false},
+               model.names()) {}
 
 model::Sums Evaluator::run(std::string_view name) {
   model_.exchange().refresh();

@@ -26,6 +26,7 @@ class Evaluator {
 };
 
 /// `prefix` goes in front of each name ("val_").
-Logs to_logs(const model::Sums& sums, const model::Objectives& objectives, const std::string& prefix);
+Logs to_logs(const model::Sums& sums, const model::Objectives& objectives,
+             const std::string& prefix);
 
 }  // namespace dtrain::inline v0::strategy

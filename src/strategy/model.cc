@@ -167,18 +167,37 @@ Logs Model::evaluate(const Dataset& data, std::size_t batch_size) {
 }
 
 std::vector<float> Model::predict(const Dataset& data, std::size_t batch_size) {
+  const std::vector<std::string>& outputs = impl_->network().graph().output_names;
+  if (outputs.size() > 1) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                base::str_cat("predict() was called on a model with ", outputs.size(),
+                              " outputs: ", base::join(outputs)),
+                "Call predict_all(), which returns them all");
+  }
+  return std::move(predict_all(data, batch_size).front());
+}
+
+std::vector<std::vector<float>> Model::predict_all(const Dataset& data, std::size_t batch_size) {
   model::Network& network = impl_->network();
   data::Batcher batcher(data,
                         {.examples = data.size(),
                          .batch_size = std::min(std::max<std::size_t>(batch_size, 1), data.size()),
-                         .shuffle = false});
-  std::vector<float> outputs(data.size() * network.output_count());
-  std::span<float> rest(outputs);
+                         .shuffle = false},
+                        {.inputs = impl_->names().inputs});
+  std::vector<std::vector<float>> outputs(network.graph().outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].resize(data.size() * network.output_count(i));
+  }
+  std::size_t done = 0;
+  std::vector<std::span<float>> parts(outputs.size());
   for (std::size_t step = 0; step < batcher.plan().steps_per_epoch(); ++step) {
     const tensor::Batch* batch = batcher.batch(step);
-    const std::size_t count = batch->size * network.output_count();
-    network.predict(*batch, rest.first(count));
-    rest = rest.subspan(count);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const std::size_t width = network.output_count(i);
+      parts[i] = std::span(outputs[i]).subspan(done * width, batch->size * width);
+    }
+    network.predict_all(*batch, parts);
+    done += batch->size;
   }
   return outputs;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "compute/device.h"
+#include "data/match.h"
 #include "dtrain/model.h"
 #include "model/network.h"
 #include "strategy/exchange.h"
@@ -33,6 +34,10 @@ class Model::Impl {
 
   const Functional& description() const { return network_.description(); }
   std::uint64_t seed() const { return seed_; }
+  /// By which a data set's features and targets are chosen.
+  data::ModelNames names() const {
+    return {.inputs = network_.graph().input_names, .outputs = network_.graph().output_names};
+  }
   model::Network& network() { return network_; }
   const model::Network& network() const { return network_; }
   strategy::Arenas& arenas() { return arenas_; }

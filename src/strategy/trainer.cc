@@ -54,7 +54,7 @@ const FitOptions& checked(const FitOptions& options) {
 Trainer::Trainer(Model::Impl& model, const Dataset& data, const FitOptions& options)
     : model_(model),
       options_(checked(options)),
-      batcher_(data, plan_options(model, data, options)),
+      batcher_(data, plan_options(model, data, options), model.names()),
       progress_(model.exchange().rank() == 0 ? options.verbosity : Verbosity::kSilent,
                 options.epochs, steps_per_epoch()) {
   if (options.validation) validation_.emplace(model, *options.validation, options.batch_size);

@@ -17,8 +17,8 @@ using compute::WindowAxis;
 
 /// What the convolution layers have in common.
 struct ConvolutionSpec {
-  ConvolutionShape shape;  ///< Of one example.
-  Shape kernel_shape;      ///< As Keras shows the variable.
+  ConvolutionShape shape;                       ///< Of one example.
+  Shape kernel_shape;                           ///< As Keras shows the variable.
   Activation activation = Activation::kLinear;  ///< One that can be fused.
   bool use_bias = true;
   Initializer kernel_initializer;
@@ -130,8 +130,8 @@ WindowAxis axis_of(std::int64_t size, std::int64_t kernel, std::int64_t stride,
 /// Finishes a layer whose shape is known: `out` is the shape of its result.
 template <typename Kind>
 void emit_convolution(const Kind& layer, ConvolutionSpec spec, Shape out, LayerBuilder& builder) {
-  builder.check_size(spec.kernel_shape, base::str_cat("kernels of the shape ",
-                                                      tensor::to_string(spec.kernel_shape)));
+  builder.check_size(spec.kernel_shape,
+                     base::str_cat("kernels of the shape ", tensor::to_string(spec.kernel_shape)));
   builder.check_size(out, base::str_cat("outputs of the shape ", tensor::to_string(out)));
   builder.check(spec.kernel_initializer, "kernel_initializer");
   builder.check(spec.bias_initializer, "bias_initializer");
@@ -188,10 +188,10 @@ void build(const Conv2D& layer, LayerBuilder& builder) {
   const Shape& in = builder.input().shape;
   ConvolutionSpec spec = spec_of(layer);
   set_channels(layer, spec.shape, builder);
-  spec.shape.height = axis_of(in[0], layer.kernel_size[0], layer.strides[0],
-                              layer.dilation_rate[0], layer.padding, "height", builder);
-  spec.shape.width = axis_of(in[1], layer.kernel_size[1], layer.strides[1],
-                             layer.dilation_rate[1], layer.padding, "width", builder);
+  spec.shape.height = axis_of(in[0], layer.kernel_size[0], layer.strides[0], layer.dilation_rate[0],
+                              layer.padding, "height", builder);
+  spec.shape.width = axis_of(in[1], layer.kernel_size[1], layer.strides[1], layer.dilation_rate[1],
+                             layer.padding, "width", builder);
   spec.kernel_shape = {layer.kernel_size[0], layer.kernel_size[1], in[2] / layer.groups,
                        layer.filters};
   Shape out = {static_cast<std::int64_t>(spec.shape.height.out),
@@ -224,10 +224,10 @@ void build(const DepthwiseConv2D& layer, LayerBuilder& builder) {
                        .bias_initializer = layer.bias_initializer,
                        .kernel_regularizer = layer.depthwise_regularizer,
                        .bias_regularizer = layer.bias_regularizer};
-  spec.shape.height = axis_of(in[0], layer.kernel_size[0], layer.strides[0],
-                              layer.dilation_rate[0], layer.padding, "height", builder);
-  spec.shape.width = axis_of(in[1], layer.kernel_size[1], layer.strides[1],
-                             layer.dilation_rate[1], layer.padding, "width", builder);
+  spec.shape.height = axis_of(in[0], layer.kernel_size[0], layer.strides[0], layer.dilation_rate[0],
+                              layer.padding, "height", builder);
+  spec.shape.width = axis_of(in[1], layer.kernel_size[1], layer.strides[1], layer.dilation_rate[1],
+                             layer.padding, "width", builder);
   spec.kernel_shape = {layer.kernel_size[0], layer.kernel_size[1], in[2], layer.depth_multiplier};
   const std::int64_t channels = in[2] * layer.depth_multiplier;
   builder.check_size({in[2], layer.depth_multiplier}, "its output channels");

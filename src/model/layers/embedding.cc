@@ -25,13 +25,9 @@ class TableOperation : public Operation {
         is_elsewhere() ? call.rows : pass.values.subspan(place_.offset, place_.count);
     return {table.data(), table.size() / width_, width_};
   }
-  /// What gradients are added to.
   compute::Matrix row_gradients(const Pass& pass, const CallMemory& call) const {
-    if (is_elsewhere()) {
-      return {call.row_gradients.data(), call.row_gradients.size() / width_, width_};
-    }
-    const auto table = pass.gradients.subspan(place_.offset, place_.count);
-    pass.device.fill(table, 0.0F);
+    const auto table =
+        is_elsewhere() ? call.row_gradients : pass.gradients.subspan(place_.offset, place_.count);
     return {table.data(), table.size() / width_, width_};
   }
 
@@ -51,9 +47,39 @@ class EmbeddingOperation final : public TableOperation {
     pass.device.gather_rows(rows(pass, call), call.ids, {call.out, call.ids.size(), width()});
   }
   void backward(const Pass& pass, const CallMemory& call) const override {
-    pass.device.scatter_add_rows({call.out_gradient, call.ids.size(), width()}, call.ids,
-                                 row_gradients(pass, call));
+    pass.device.sum_rows({call.out_gradient, call.ids.size(), width()}, call.ids,
+                         row_gradients(pass, call));
   }
+};
+
+class EmbeddingBagOperation final : public TableOperation {
+ public:
+  /// `ids`: in an example's bag.
+  EmbeddingBagOperation(VariableSpec table, std::size_t ids, Combiner combiner)
+      : TableOperation(std::move(table)),
+        ids_(ids),
+        factor_(combiner == Combiner::kMean ? 1.0F / static_cast<float>(ids) : 1.0F) {}
+
+  void forward(const Pass& pass, const CallMemory& call) const override {
+    pass.device.gather_bags({.table = rows(pass, call),
+                             .ids = call.ids,
+                             .width = ids_,
+                             .factor = factor_,
+                             .out = {call.out, pass.examples, width()}});
+  }
+  void backward(const Pass& pass, const CallMemory& call) const override {
+    const compute::Matrix table = row_gradients(pass, call);
+    pass.device.fill({table.data, table.count()}, 0.0F);
+    pass.device.scatter_bags({.in = {call.out_gradient, pass.examples, width()},
+                              .ids = call.ids,
+                              .width = ids_,
+                              .factor = factor_,
+                              .table = table});
+  }
+
+ private:
+  const std::size_t ids_;
+  const float factor_;
 };
 
 template <typename Kind>
@@ -88,6 +114,13 @@ void build(const Embedding& layer, LayerBuilder& builder) {
   builder.check_size(shape, base::str_cat(builder.input().count, " rows of ", layer.output_dim,
                                           " elements for each example"));
   builder.emit(std::make_unique<EmbeddingOperation>(std::move(table)), std::move(shape));
+}
+
+void build(const EmbeddingBag& layer, LayerBuilder& builder) {
+  VariableSpec table = table_of(layer, "EmbeddingBag", builder);
+  const std::size_t ids = builder.input().count;
+  builder.emit(std::make_unique<EmbeddingBagOperation>(std::move(table), ids, layer.combiner),
+               {layer.output_dim});
 }
 
 }  // namespace dtrain::inline v0::model

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "device_suite.h"
 #include "support/seed.h"
@@ -187,6 +188,23 @@ TEST_P(DeviceSuite, LossesAreTheSameWithoutAGradient) {
                  .labels = on_labels.span(),
                  .losses = losses.span()});
   EXPECT_EQ(losses.host(), with.losses);
+}
+
+TEST_P(DeviceSuite, WeightsMultiplyAnExamplesLossAndGradient) {
+  for (const LossFunction function : kLosses) {
+    SCOPED_TRACE(static_cast<int>(function));
+    const Elements outputs = {0.2F, 0.5F, 0.3F, 0.1F, 0.8F, 0.1F, 0.4F, 0.3F, 0.3F};
+    const Elements targets = is_sparse(function) ? Elements{} : Elements{1, 0, 0, 0, 1, 0, 0, 0, 1};
+    const std::vector<std::int32_t> labels = {0, 1, 2};
+    const LossOutcome plain = run_loss(*device_, function, 3, outputs, labels, targets);
+    const LossOutcome got =
+        run_loss(*device_, function, 3, outputs, labels, targets, 1.0F, {2.0F, 0.0F, 0.5F});
+    EXPECT_EQ(got.losses, (Elements{2 * plain.losses[0], 0.0F, 0.5F * plain.losses[2]}));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const float weight = i < 3 ? 2.0F : i < 6 ? 0.0F : 0.5F;
+      EXPECT_FLOAT_EQ(got.gradient[i], weight * plain.gradient[i]) << i;
+    }
+  }
 }
 
 TEST_P(DeviceSuite, MetricsFollowKeras) {
