@@ -10,6 +10,7 @@ target_sources(dtrain PUBLIC
   FILES
     ${PROJECT_BINARY_DIR}/include/dtrain/version.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/activation.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/adapt.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/alternative.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/checkpoint.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/cluster.h

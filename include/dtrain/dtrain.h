@@ -2,6 +2,7 @@
 
 // Everything that dtrain offers, for programs that do not count includes.
 
+#include "dtrain/adapt.h"
 #include "dtrain/checkpoint.h"
 #include "dtrain/cluster.h"
 #include "dtrain/cluster_spec.h"
@@ -11,6 +12,7 @@
 #include "dtrain/dtype.h"
 #include "dtrain/error.h"
 #include "dtrain/examples.h"
+#include "dtrain/functional.h"
 #include "dtrain/layers.h"
 #include "dtrain/learning_rate.h"
 #include "dtrain/losses.h"
