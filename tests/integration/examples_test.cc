@@ -46,6 +46,15 @@ TEST(Examples, DigitsTrainsAloneAndOnClusters) {
   }
 }
 
+TEST(Examples, DigitsLearnsMoreWithConvolutions) {
+  const std::string output =
+      run_example({.workers = 1,
+                   .servers = 0,
+                   .command = {DTRAIN_EXAMPLES "/digits", "--mode", "local", "--model", "conv",
+                               "--epochs", "40", "--data", DTRAIN_DATA}});
+  EXPECT_GE(accuracy_in(output), 0.97) << output;
+}
+
 TEST(Examples, AdultTrainsFromRawTextAloneAndOnClusters) {
   for (const char* mode : {"local", "sync", "async"}) {
     const bool local = std::string(mode) == "local";
