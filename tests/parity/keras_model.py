@@ -5,10 +5,6 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-# Fields that Keras has under another name, or not at all.
-_INITIALIZERS = ("initializer",)
-_DTYPES = {"float32": "float32", "int64": "int64", "string": "string"}
-
 
 @keras.saving.register_keras_serializable("dtrain_parity")
 class EmbeddingBag(keras.layers.Layer):
@@ -66,7 +62,7 @@ def _layer(description: dict, name: str):
 
 
 def build(model: dict) -> keras.Model:
-    inputs = [keras.Input(shape=tuple(one["shape"]), dtype=_DTYPES[one["dtype"]], name=f"input_{i}")
+    inputs = [keras.Input(shape=tuple(one["shape"]), dtype=one["dtype"], name=f"input_{i}")
               for i, one in enumerate(model["inputs"])]
     layers = [_layer(one, one["name"]) for one in model["layers"]]
     results = []
