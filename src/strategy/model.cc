@@ -107,14 +107,25 @@ std::size_t parameters_of(const model::Network& network, const std::string& laye
   return parameters;
 }
 
+/// Whether each layer is called once and takes what the one before gives.
+bool is_stack(const Functional& description) {
+  if (description.inputs.size() != 1 || description.calls.size() != description.layers.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < description.calls.size(); ++i) {
+    const SymbolicTensor before{.is_input = i == 0, .index = i == 0 ? 0 : i - 1};
+    if (description.calls[i] != LayerCall{.layer = i, .inputs = {before}}) return false;
+  }
+  return true;
+}
+
 /// One for each input and each call of a layer; parameters stand at a layer's first call.
 std::vector<SummaryRow> summary_rows(const model::Network& network) {
   const Functional& description = network.description();
   const model::Graph& graph = network.graph();
   std::vector<SummaryRow> rows;
-  const bool is_stack =
-      description.inputs.size() == 1 && description.calls.size() == description.layers.size();
-  if (!is_stack) {
+  const bool stack = is_stack(description);
+  if (!stack) {
     for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
       rows.push_back(
           {graph.input_names[i], batch_shape(graph.tensors[graph.inputs[i]].shape), "0", ""});
@@ -131,7 +142,7 @@ std::vector<SummaryRow> summary_rows(const model::Network& network) {
     }
     rows.push_back({name, batch_shape(graph.tensors[graph.results[i]].shape),
                     base::str_cat(seen[call.layer] ? 0 : parameters_of(network, name)),
-                    is_stack ? std::string() : base::join(sources)});
+                    stack ? std::string() : base::join(sources)});
     seen[call.layer] = true;
   }
   return rows;
@@ -262,8 +273,8 @@ std::size_t Model::parameter_count() const {
 
 std::string Model::summary() const {
   std::vector<SummaryRow> rows = summary_rows(impl_->network());
-  const bool is_stack = rows.back().sources.empty();
-  const SummaryRow head{"Layer", "Output shape", "Parameters", is_stack ? "" : "Takes"};
+  const bool stack = rows.back().sources.empty();
+  const SummaryRow head{"Layer", "Output shape", "Parameters", stack ? "" : "Takes"};
   std::size_t name_width = head.layer.size();
   std::size_t shape_width = head.output_shape.size();
   for (const SummaryRow& row : rows) {
@@ -276,7 +287,7 @@ std::string Model::summary() const {
   for (const SummaryRow& row : rows) {
     out << std::left << std::setw(static_cast<int>(name_width) + 2) << row.layer
         << std::setw(static_cast<int>(shape_width) + 2) << row.output_shape << std::right
-        << std::setw(10) << row.parameters << (is_stack ? "" : "  ") << row.sources << '\n';
+        << std::setw(10) << row.parameters << (stack ? "" : "  ") << row.sources << '\n';
   }
   out << "Parameters: " << parameter_count() << " (" << parameter_count() * sizeof(float)
       << " bytes)\n";
