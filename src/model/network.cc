@@ -121,6 +121,12 @@ void Network::set_objectives(const std::vector<ObjectiveOptions>& outputs) {
     const std::size_t call = final_activation(graph_.outputs[i]);
     const Activation activation =
         call == kNone ? Activation::kLinear : *graph_.calls[call].operation->activation();
+    if (!(outputs[i].loss_weight >= 0.0F && outputs[i].loss_weight <= 1e30F)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  base::str_cat("the loss_weight of the output \"", graph_.output_names[i],
+                                "\" is ", outputs[i].loss_weight),
+                  "Give a number of at least 0");
+    }
     Objective objective(outputs[i], output_shape(i), activation);
     OutputState state{.loss_tensor = graph_.outputs[i], .final_activation = call};
     if (objective.takes_logits()) {
