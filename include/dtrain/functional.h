@@ -90,8 +90,8 @@ struct Sequential {
 DTRAIN_EXPORT Functional to_functional(const Sequential& sequential);
 
 /// A description as JSON, and back: layers by their Keras class names with their fields, so that
-/// people can read and write it. docs/models.md has the format. from_json throws invalid_argument
-/// that says where in the text what is wrong.
+/// people can read and write it. docs/models.md has the format. to_json throws invalid_argument for
+/// texts that are not UTF-8, functional_from_json for what is wrong, with its place.
 DTRAIN_EXPORT std::string to_json(const Functional& model);
 DTRAIN_EXPORT Functional functional_from_json(std::string_view json);
 

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dtrain/error.h"
 #include "dtrain/functional.h"
 #include "model/layer_json.h"
 
@@ -22,8 +23,10 @@ static Json to_value(const SymbolicTensor& tensor) {
 }
 
 static void from_value(const Json& json, const std::string& path, SymbolicTensor& tensor) {
-  check_members(json, path, {"input", "call", "name"});
   tensor.is_input = json.contains("input");
+  if (tensor.is_input && json.contains("call")) {
+    refuse(path, "is " + shown(json), "Give an input or a call");
+  }
   const char* kind = tensor.is_input ? "input" : "call";
   from_value(member(json, path, kind), base::str_cat(path, ".", kind), tensor.index);
 }
@@ -93,12 +96,14 @@ static Functional graph_from_json(std::string_view text) {
     const Json& from = member(object, path, "inputs");
     if (!from.is_array()) refuse(path + ".inputs", "is " + shown(from), "Give a list");
     for (const Json& tensor : from) {
-      from_value(tensor, base::str_cat(path, ".inputs[", call.inputs.size(), "]"),
-                 call.inputs.emplace_back());
+      const std::string place = base::str_cat(path, ".inputs[", call.inputs.size(), "]");
+      check_members(tensor, place, {"input", "call"});
+      from_value(tensor, place, call.inputs.emplace_back());
     }
   }
   for (const Json& object : list("outputs")) {
     const std::string path = at("outputs", model.outputs.size());
+    check_members(object, path, {"input", "call", "name"});
     Output& output = model.outputs.emplace_back();
     from_value(object, path, output.tensor);
     if (object.contains("name")) from_value(object["name"], path + ".name", output.name);
@@ -109,7 +114,12 @@ static Functional graph_from_json(std::string_view text) {
 }  // namespace model
 
 std::string to_json(const Functional& model) {
-  return model::graph_to_json(model).dump(2, ' ', false, model::Json::error_handler_t::replace);
+  try {
+    return model::graph_to_json(model).dump(2);
+  } catch (const model::Json::exception&) {
+    throw Error(ErrorCode::kInvalidArgument, "a text of the model is not UTF-8, as JSON is",
+                "Give names and vocabularies in UTF-8");
+  }
 }
 
 Functional functional_from_json(std::string_view json) { return model::graph_from_json(json); }

@@ -118,6 +118,62 @@ TEST(Functional, ASharedLayerSumsTheGradientsOfItsCalls) {
   expect_right_gradients(network);
 }
 
+TEST(Functional, WhatOnlyHandsItsInputOnAddsItsGradientToOthers) {
+  for (const Layer& identity : {Layer(Dropout{.rate = 0.0F}), Layer(ActivationLayer{})}) {
+    Functional model;
+    const auto shared = model.add(Dense{2, Activation::kTanh}, {model.input({.shape = {3}})});
+    const auto left = model.add(identity, {shared});  // backward comes to it after the other one
+    const auto right = model.add(Dense{2}, {shared});
+    model.output(model.add(Multiply{}, {left, right}));
+    const auto device = compute::cpu_device();
+    Network network(model, 1, *device);
+    expect_right_gradients(network);
+  }
+}
+
+TEST(Functional, ASharedNormalizationMovesItsAveragesCallByCall) {
+  Functional model;
+  const auto a = model.input({.shape = {1}, .name = "a"});
+  const auto b = model.input({.shape = {1}, .name = "b"});
+  const std::size_t norm =
+      model.share(BatchNormalization{.momentum = 0.25F, .center = false, .scale = false});
+  model.output(model.add(Add{}, {model.call(norm, {a}), model.call(norm, {b})}));
+  const auto device = compute::cpu_device();
+  Network network(model, 1, *device);
+  network.set_objective(MeanSquaredError{}, {});
+  const std::vector<float> first{2, 6}, second{10, 30}, targets{0, 0};
+  Sums sums;
+  network.train_step({.size = 2,
+                      .inputs = {tensor::view_of(std::span(first), {2, 1}),
+                                 tensor::view_of(std::span(second), {2, 1})},
+                      .targets = {tensor::view_of(std::span(targets), {2, 1})}},
+                     0, sums);
+  // 0 becomes 3, and 3 becomes 15.75.
+  const tensor::LayoutEntry& mean = network.layout().at("batch_normalization/moving_mean");
+  EXPECT_FLOAT_EQ(network.gradients()[mean.offset], -15.75F);
+}
+
+TEST(Functional, CallsOfASharedDropoutDrawTheirOwnNumbers) {
+  Functional model;
+  const auto in = model.input({.shape = {200}});
+  const std::size_t dropout = model.share(Dropout{});
+  model.output(model.call(dropout, {in}), "one");
+  model.output(model.call(dropout, {in}), "two");
+  const auto device = compute::cpu_device();
+  Network network(model, 1, *device);
+  network.set_objectives({{.loss = MeanAbsoluteError{}}, {.loss = MeanAbsoluteError{}}});
+  const std::vector<float> inputs = numbers(200, 5), targets(200, 0.0F);
+  const std::vector<std::uint64_t> indices{0};
+  tensor::Batch batch{.size = 1,
+                      .inputs = {tensor::view_of(std::span(inputs), {1, 200})},
+                      .targets = {tensor::view_of(std::span(targets), {1, 200}),
+                                  tensor::view_of(std::span(targets), {1, 200})},
+                      .example_indices = indices};
+  Sums sums;
+  network.train_step(batch, 0, sums);
+  EXPECT_NE(sums.metrics[0], sums.metrics[1]);
+}
+
 TEST(Functional, GradientsOfGraphsBecomeFinalInTheLayoutsOrder) {
   Functional model;
   const auto in = model.input({.shape = {3}});
@@ -228,11 +284,52 @@ TEST(Functional, EachMistakeIsNamed) {
   other.output(other.add(Add{}, {in}));
   has(says(other), "it takes at least two inputs, but has 1");
   other = model;
+  other.output(other.add(Flatten{}, {in, out}));
+  has(says(other), "it takes one input, but has 2");
+  other = model;
   other.output(other.add(Add{}, {in, out}));
   has(says(other), "layer 1 (\"add\")");
   other = model;
   other.output(other.add(Reshape{.target_shape = {3, -1}}, {out}));
   has(says(other), "Reshape::target_shape is (3, -1), but its input has the shape (2,)");
+}
+
+TEST(Functional, SizesThatOverflowAreRefused) {
+  constexpr std::int64_t kLarge = std::int64_t{1} << 32;
+  constexpr std::int64_t kHuge = std::int64_t{1} << 60;
+  const auto says = [](Functional& model, const SymbolicTensor& last) {
+    model.output(model.add(Dropout{}, {last}));
+    return message_of([&] { build_graph(model, 1); });
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  Functional model;
+  const auto large = model.input({.shape = {2 * kLarge}});
+  has(says(model, model.add(Reshape{.target_shape = {kLarge, kLarge}}, {large})), "target_shape");
+  model = {};
+  const auto whole = model.input({.shape = {kHuge}});
+  has(says(model, model.add(Concatenate{}, {whole, whole, whole, whole})), "joined tensors");
+  model = {};
+  const auto image = model.input({.shape = {4, 4, 3}});
+  has(says(model, model.add(DepthwiseConv2D{.depth_multiplier = 2 * kHuge}, {image})),
+      "output channels");
+  model = {};
+  const auto line = model.input({.shape = {8, 1}});
+  has(says(model,
+           model.add(Conv1D{.filters = 1, .kernel_size = 5, .dilation_rate = 4 * kHuge}, {line})),
+      "dilation_rate");
+  model = {};
+  const auto id = model.input({.shape = {1}, .dtype = DType::kInt64});
+  model.output(model.add(Dropout{}, {model.add(CategoryEncoding{.num_tokens = kHuge}, {id})}));
+  const auto device = compute::cpu_device();
+  Network network(model, 1, *device);
+  const std::vector<std::int64_t> ids(16, 1);
+  std::vector<float> out(1);
+  has(message_of([&] {
+        network.predict({.size = 16, .inputs = {tensor::view_of(std::span(ids), {16, 1})}}, out);
+      }),
+      "more than memory can address");
 }
 
 TEST(Functional, ItsJsonGivesItBack) {
@@ -279,6 +376,13 @@ TEST(Functional, JsonThatIsWrongSaysWhere) {
   EXPECT_NE(says(R"({"class_name": "Dense", "unit": 3})").find("has the member \"unit\""),
             std::string::npos);
   EXPECT_NE(says("7").find("layers[0] is 7"), std::string::npos);
+  const std::string both = R"({"format": "dtrain-functional-1", "name": "m", "inputs": [],
+      "layers": [], "calls": [], "outputs": [{"input": 0, "call": 0}]})";
+  EXPECT_NE(message_of([&] { functional_from_json(both); }).find("Give an input or a call"),
+            std::string::npos);
+  Functional latin;
+  latin.name = "caf\xe9";
+  EXPECT_NE(message_of([&] { (void)to_json(latin); }).find("is not UTF-8"), std::string::npos);
   EXPECT_NE(message_of([] { functional_from_json("{"); }).find("is no JSON"), std::string::npos);
 }
 
