@@ -25,7 +25,7 @@ struct Normalization {
 /// `num_oov_indices` numbers before it (by the string's hash), and so the first word has the number
 /// num_oov_indices (one more with a mask token, which has the number 0).
 struct StringLookup {
-  std::vector<std::string> vocabulary;  ///< Each once.
+  std::vector<std::string> vocabulary;  ///< Each once, without the mask token.
   std::int64_t num_oov_indices = 1;     ///< 0: what is not in the vocabulary is an error.
   std::optional<std::string> mask_token = {};
   std::string name = {};  ///< Empty: "string_lookup", ...
@@ -35,7 +35,7 @@ struct StringLookup {
 
 /// The same for integers.
 struct IntegerLookup {
-  std::vector<std::int64_t> vocabulary;  ///< Each once.
+  std::vector<std::int64_t> vocabulary;  ///< Each once, without the mask token.
   std::int64_t num_oov_indices = 1;
   std::optional<std::int64_t> mask_token = {};
   std::string name = {};  ///< Empty: "integer_lookup", ...

@@ -139,6 +139,8 @@ TEST(Preprocessing, WhatCannotBeBuiltIsRefused) {
   has(says(StringLookup{}, DType::kString), "StringLookup has no vocabulary");
   has(says(StringLookup{.vocabulary = {"a", "b", "a"}}, DType::kString),
       "StringLookup::vocabulary has \"a\" twice, at 0 and 2");
+  has(says(IntegerLookup{.vocabulary = {4, 0}, .mask_token = 0}, DType::kInt64),
+      "IntegerLookup::vocabulary has the mask_token 0, at 1");
   has(says(Hashing{}, DType::kString), "Hashing::num_bins is 0");
   has(says(Discretization{.bin_boundaries = {1, 1}}, DType::kFloat32),
       "bin_boundaries[1] is 1 after 1");

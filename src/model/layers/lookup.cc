@@ -30,6 +30,9 @@ class Digits {
   char* end_ = nullptr;
 };
 
+/// More numbers than any table has rows.
+constexpr std::int64_t kOovMax = std::int64_t{1} << 60;
+
 std::string shown(std::string_view word) {
   constexpr std::size_t kShownMax = 40;
   return base::str_cat("\"", word.substr(0, kShownMax), word.size() > kShownMax ? "...\"" : "\"");
@@ -57,7 +60,7 @@ class LookupOperation final : public HostOperation {
     for (std::size_t i = 0; i < vocabulary_.size(); ++i) {
       numbers_.emplace(vocabulary_[i], first + static_cast<std::int64_t>(i));
     }
-    if (mask_) numbers_.insert_or_assign(*mask_, 0);
+    if (mask_) numbers_.emplace(*mask_, 0);
   }
   LookupOperation(const LookupOperation&) = delete;
   LookupOperation& operator=(const LookupOperation&) = delete;
@@ -130,17 +133,22 @@ void build_lookup(const Kind& layer, const char* kind, DType dtype, LayerBuilder
     builder.refuse(base::str_cat(kind, " has no vocabulary"),
                    "Give one, or use Hashing, which needs none");
   }
-  if (layer.num_oov_indices < 0) {
+  if (layer.num_oov_indices < 0 || layer.num_oov_indices > kOovMax) {
     builder.refuse(base::str_cat(kind, "::num_oov_indices is ", layer.num_oov_indices),
-                   "Give 0 or more");
+                   base::str_cat("Give 0 to ", kOovMax));
   }
   std::unordered_map<Key, std::size_t> places;
   for (std::size_t i = 0; i < layer.vocabulary.size(); ++i) {
     const auto [first, is_new] = places.emplace(layer.vocabulary[i], i);
-    if (is_new) continue;
-    builder.refuse(base::str_cat(kind, "::vocabulary has ", shown(layer.vocabulary[i]),
-                                 " twice, at ", first->second, " and ", i),
-                   "Give every word once");
+    if (!is_new) {
+      builder.refuse(base::str_cat(kind, "::vocabulary has ", shown(layer.vocabulary[i]),
+                                   " twice, at ", first->second, " and ", i),
+                     "Give every word once");
+    }
+    if (layer.vocabulary[i] != layer.mask_token) continue;
+    builder.refuse(base::str_cat(kind, "::vocabulary has the mask_token ",
+                                 shown(layer.vocabulary[i]), ", at ", i),
+                   "Leave it out: its number is 0");
   }
   builder.emit(std::make_unique<LookupOperation<Owned, Key>>(
                    builder.where(), layer.vocabulary, layer.num_oov_indices, layer.mask_token),
