@@ -46,8 +46,9 @@ struct Flatten {
 };
 
 /// While training, sets each input to 0 with probability `rate` and multiplies the others by
-/// 1 / (1 - rate) (keras.layers.Dropout). Which ones depends on the seed, the layer, the step and
-/// the example's index in the data set, not on how the batch is spread over workers or devices.
+/// 1 / (1 - rate) (keras.layers.Dropout). Which ones depends on the seed, the layer and its call,
+/// the step and the example's index in the data set, not on how the batch is spread over workers or
+/// devices.
 struct Dropout {
   float rate = 0.5F;                       ///< In [0, 1).
   std::optional<std::uint64_t> seed = {};  ///< Instead of the model's.

@@ -18,7 +18,7 @@ struct HostBuffer {
 
 /// One tensor of a batch, on its way into a preprocessing operation.
 struct HostInput {
-  tensor::View view;  ///< Its shape is not read.
+  const tensor::View& view;  ///< Its shape is not read.
   std::size_t examples = 0;
   /// The examples' numbers for messages, or empty.
   std::span<const std::uint64_t> indices;

@@ -28,18 +28,23 @@ void LayerBuilder::refuse(const std::string& happened, const std::string& advice
   throw Error(ErrorCode::kInvalidArgument, where() + happened, advice);
 }
 
+std::size_t LayerBuilder::earlier_operations() const {
+  return static_cast<std::size_t>(
+      std::ranges::count(graph_.calls, layer_, [](const GraphCall& call) { return call.layer; }));
+}
+
 std::size_t LayerBuilder::columns() const { return static_cast<std::size_t>(input().shape.back()); }
 
 std::size_t LayerBuilder::rows_per_example() const { return input().count / columns(); }
 
-void LayerBuilder::require_one() const {
+void LayerBuilder::take_one() const {
   if (current_.size() == 1) return;
   refuse(base::str_cat("it takes one input, but has ", current_.size()),
          "Join them with Concatenate, Add or Multiply first");
 }
 
 void LayerBuilder::take_floats() const {
-  require_one();
+  take_one();
   if (input().dtype != DType::kFloat32) {
     refuse(base::str_cat("it takes float32, but its input is ", dtype_name(input().dtype)),
            input().dtype == DType::kString
@@ -73,7 +78,7 @@ void LayerBuilder::take_several() const {
 }
 
 void LayerBuilder::take_host(std::initializer_list<DType> dtypes) const {
-  require_one();
+  take_one();
   const GraphTensor& tensor = input();
   if (!tensor.on_host) {
     refuse("it is a preprocessing layer behind a layer that computes",

@@ -26,13 +26,18 @@ class LayerBuilder {
   std::string where() const;
   [[noreturn]] void refuse(const std::string& happened, const std::string& advice) const;
 
+  /// How many operations earlier calls of the layer have.
+  std::size_t earlier_operations() const;
+
   std::size_t input_count() const { return current_.size(); }
   const GraphTensor& input(std::size_t index = 0) const { return graph_.tensors[current_[index]]; }
   /// Elements of the last dimension of the first input.
   std::size_t columns() const;
   /// Elements of an example of it in front of the last dimension.
   std::size_t rows_per_example() const;
-  /// The layer takes one input of floats, with at least one dimension.
+  /// The layer takes one input.
+  void take_one() const;
+  /// The same of floats, with at least one dimension.
   void take_floats() const;
   /// The same with exactly so many dimensions, called `dimensions` in the message.
   void take_floats(std::size_t rank, const char* dimensions) const;
@@ -54,7 +59,6 @@ class LayerBuilder {
   std::size_t result() const { return current_.front(); }
 
  private:
-  void require_one() const;
   std::size_t add_tensor(DType dtype, Shape shape, bool on_host);
 
   Graph& graph_;

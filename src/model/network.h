@@ -148,8 +148,7 @@ class Network {
     std::vector<Place> places;
     std::size_t begin = 0;  ///< Its part of the arenas.
     std::size_t end = 0;
-    std::size_t first_call = kNone;  ///< In graph_.calls, of those with variables.
-    std::size_t last_call = 0;
+    std::size_t first_call = kNone;        ///< In graph_.calls, of those with variables.
     std::size_t lookup = kNone;            ///< In lookups_, of an embedding.
     std::vector<std::size_t> regularized;  ///< In regularized_.
   };
@@ -164,6 +163,7 @@ class Network {
     compute::Buffer<float> saved;
     HostBuffer host;
     bool has_variables = false;
+    std::size_t later_calls = 0;  ///< Of the same layer, of those with variables.
     bool skipped_for_loss = false;
     std::vector<std::size_t> in_gradient_buffers;  ///< Of memory.in_gradients.
   };
@@ -248,7 +248,8 @@ class Network {
   compute::Buffer<std::uint64_t> example_indices_;
   std::vector<compute::Buffer<float>> gradient_buffers_;
   std::vector<std::size_t> free_gradient_buffers_;
-  std::size_t outputs_max_ = 0;  ///< Elements of an example's largest tensor.
+  std::size_t outputs_max_ = 0;  ///< Elements of an example's largest computed tensor.
+  std::size_t batch_max_ = 0;    ///< Examples with which no size overflows.
 
   std::vector<RowLookup> lookups_;  ///< One for each embedding; the first are row_tables_.
   std::vector<RowTable> row_tables_;

@@ -24,6 +24,10 @@ std::span<const std::uint64_t> indices_of(const tensor::Batch& batch) {
 
 void Network::check_inputs(const tensor::Batch& batch) const {
   if (batch.size == 0) refuse("the batch is empty", "Give at least 1 example");
+  if (batch.size > batch_max_) {
+    refuse(base::str_cat("a batch of ", batch.size, " examples needs more than memory can address"),
+           "Give smaller batches, or a model with smaller tensors");
+  }
   if (batch.inputs.size() != graph_.inputs.size()) {
     refuse(base::str_cat("the batch has ", batch.inputs.size(), " inputs, but the model takes ",
                          graph_.inputs.size(), ": ", base::join(graph_.input_names)),
@@ -32,12 +36,13 @@ void Network::check_inputs(const tensor::Batch& batch) const {
   for (std::size_t i = 0; i < batch.inputs.size(); ++i) {
     const tensor::View& got = batch.inputs[i];
     const GraphTensor& needed = graph_.tensors[graph_.inputs[i]];
-    const std::string where = batch.inputs.size() == 1
-                                  ? std::string("the inputs")
-                                  : base::str_cat("input \"", graph_.input_names[i], "\"");
+    const auto where = [&] {
+      return batch.inputs.size() == 1 ? std::string("the inputs")
+                                      : base::str_cat("input \"", graph_.input_names[i], "\"");
+    };
     if (got.dtype != needed.dtype && !accepts(i, got.dtype)) {
       refuse(
-          base::str_cat(where, batch.inputs.size() == 1 ? " are " : " is ", dtype_name(got.dtype),
+          base::str_cat(where(), batch.inputs.size() == 1 ? " are " : " is ", dtype_name(got.dtype),
                         ", but the model takes ", dtype_name(needed.dtype)),
           "Give data of that type, or change the type of the model's input");
     }
@@ -50,7 +55,7 @@ void Network::check_inputs(const tensor::Batch& batch) const {
     Shape whole = needed.shape;
     whole.insert(whole.begin(), static_cast<std::int64_t>(batch.size));
     refuse(
-        base::str_cat(where, batch.inputs.size() == 1 ? " have" : " has", " the shape ",
+        base::str_cat(where(), batch.inputs.size() == 1 ? " have" : " has", " the shape ",
                       tensor::to_string(shape), ", but the model takes ", tensor::to_string(whole),
                       ": ", batch.size, " examples of ", tensor::to_string(needed.shape)),
         "Change the shape of the model's input, or the columns of the data");
@@ -259,11 +264,14 @@ void Network::backward_call(const Pass& pass, std::size_t index) {
   const std::size_t gradient = tensors_[call.out].gradient;
   if (gradient == kNone) return;  // nobody's loss came here
   if (call.operation->is_identity(true)) {
-    TensorState& in = tensors_[storage_of(call.in[0])];
-    if (in.wants_gradient && in.gradient == kNone) {
-      in.gradient = gradient;
-      return;
+    // Forward has not run it, so that backward could not.
+    const std::size_t in = storage_of(call.in[0]);
+    if (tensors_[in].wants_gradient) {
+      add_gradient(in, gradient, pass.examples);
+    } else {
+      free_gradient_buffers_.push_back(gradient);
     }
+    return;
   }
   memory.out_gradient = gradient_buffers_[gradient].data();
   std::vector<std::size_t>& buffers = calls_[index].in_gradient_buffers;
@@ -290,7 +298,8 @@ void Network::backward_variables(Pass pass, std::size_t index) {
     return;
   }
   // Backward comes to the last call first. Its gradients are the layer's, later ones are added.
-  const bool begins = index == layer.last_call;
+  pass.later_calls = calls_[index].later_calls;
+  const bool begins = pass.later_calls == 0;
   const bool ends = index == layer.first_call;
   if (layer.places.empty()) {
     const auto gradients = lookups_[layer.lookup].gradient_memory(device_);

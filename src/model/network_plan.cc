@@ -12,9 +12,14 @@ void Network::plan_layers() {
   layers_.resize(description_.layers.size());
   calls_.resize(graph_.calls.size());
   tensors_.resize(graph_.tensors.size());
+  std::size_t elements = 1;
   for (const GraphTensor& tensor : graph_.tensors) {
+    elements = std::max(elements, tensor.count);
     if (!tensor.on_host) outputs_max_ = std::max(outputs_max_, tensor.count);
   }
+  // Operations keep a few times as many as their tensors have.
+  constexpr std::size_t kElementsMax = std::size_t{1} << 56;
+  batch_max_ = kElementsMax / elements;
   for (std::size_t i = 0; i < graph_.calls.size(); ++i) {
     const GraphCall& call = graph_.calls[i];
     calls_[i].memory.in.resize(call.in.size());
@@ -27,8 +32,11 @@ void Network::plan_layers() {
     calls_[i].has_variables = true;
     LayerState& layer = layers_[call.layer];
     if (layer.first_call == kNone) layer.first_call = i;
-    layer.last_call = i;
     if (call.operation->takes_ids()) plan_rows(i, specs.front());
+  }
+  std::vector<std::size_t> later_calls(layers_.size());
+  for (std::size_t i = graph_.calls.size(); i-- > 0;) {
+    if (calls_[i].has_variables) calls_[i].later_calls = later_calls[graph_.calls[i].layer]++;
   }
   requests_.resize(row_tables_.size());
   next_ids_.resize(lookups_.size());

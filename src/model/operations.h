@@ -69,6 +69,8 @@ struct Pass {
   std::span<float> gradients = {};     ///< Its twin; empty unless training.
   /// Null unless an operation may tell it of the first part of its variables.
   GradientMark* mark = nullptr;
+  /// In backward, of a layer that is called several times: how many calls come behind this one.
+  std::size_t later_calls = 0;
 };
 
 /// The tensors of one call of an operation. All memory is the device's.

@@ -103,6 +103,29 @@ TEST(Allocation, AStepAllocatesNothingAfterTheFirstOfItsSize) {
   }
 }
 
+TEST(Allocation, NeitherDoGraphsWithPreprocessing) {
+  if (!DTRAIN_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer owns the allocator";
+  Functional model;
+  const auto plain = model.input({.shape = {3}, .name = "an input with a long name"});
+  const auto raw = model.input({.shape = {3}, .name = "another input with a long name"});
+  const auto normal = model.add(Normalization{.mean = {1}, .variance = {4}}, {raw});
+  std::vector<SymbolicTensor> terms;
+  for (int i = 0; i < 20; ++i) terms.push_back(model.add(Dense{2}, {i % 2 == 0 ? plain : normal}));
+  model.output(model.add(Multiply{}, {model.add(Add{}, terms), terms[0]}));
+  const auto device = compute::cpu_device();
+  Network network(model, 1, *device);
+  network.set_objective("mse", {});
+  const std::vector<float> inputs(12, 0.5F), targets(8, 1.0F);
+  const auto view = tensor::view_of(std::span(inputs), {4, 3});
+  const tensor::Batch batch{
+      .size = 4, .inputs = {view, view}, .targets = {tensor::view_of(std::span(targets), {4, 2})}};
+  Sums sums;
+  network.train_step(batch, 0, sums);
+  const long before = allocations;
+  for (int i = 1; i < 5; ++i) network.train_step(batch, i, sums);
+  EXPECT_EQ(allocations, before);
+}
+
 TEST(Allocation, NeitherDoWeightsIntegerTargetsAndMetricsThatCount) {
   if (!DTRAIN_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer owns the allocator";
   const auto device = compute::cpu_device();

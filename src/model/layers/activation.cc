@@ -57,10 +57,10 @@ class ActivationOperation final : public Operation {
 
 class DropoutOperation final : public Operation {
  public:
-  DropoutOperation(const std::string& layer_name, float rate, std::uint64_t seed,
-                   std::size_t columns)
+  /// `name`: the layer's, and which of its calls this is.
+  DropoutOperation(const std::string& name, float rate, std::uint64_t seed, std::size_t columns)
       : rate_(rate), columns_(columns) {
-    const std::uint64_t stream = tensor::stream_of(layer_name);
+    const std::uint64_t stream = tensor::stream_of(name);
     const auto words = base::philox(
         {static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32), 0, 0},
         {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
@@ -123,19 +123,23 @@ void build(const ActivationLayer& layer, LayerBuilder& builder) {
 }
 
 void build(const Flatten& /*layer*/, LayerBuilder& builder) {
+  builder.take_one();
   builder.reshape({static_cast<std::int64_t>(builder.input().count)});
 }
 
 void build(const Reshape& layer, LayerBuilder& builder) {
+  builder.take_one();
   const auto count = static_cast<std::int64_t>(builder.input().count);
   Shape shape = layer.target_shape;
   std::int64_t* open = nullptr;
   std::int64_t known = 1;
   for (std::int64_t& size : shape) {
-    const bool is_open = size == -1 && open == nullptr;
-    if (is_open) open = &size;
-    if (!is_open && (size < 1 || size > count)) known = 0;
-    if (!is_open && known > 0 && known <= count) known *= size;
+    if (size == -1 && open == nullptr) {
+      open = &size;
+    } else {
+      const bool fits = known > 0 && size >= 1 && size <= count / known;
+      known = fits ? known * size : 0;
+    }
   }
   if (open != nullptr && known > 0 && count % known == 0) *open = count / known;
   const bool fits = known > 0 && (open != nullptr ? *open > 0 : known == count);
@@ -154,10 +158,12 @@ void build(const Dropout& layer, LayerBuilder& builder) {
   if (!(layer.rate >= 0.0F && layer.rate < 1.0F)) {
     builder.refuse(base::str_cat("Dropout::rate is ", layer.rate), "Give a number in [0, 1)");
   }
-  builder.emit(
-      std::make_unique<DropoutOperation>(
-          builder.name(), layer.rate, layer.seed.value_or(builder.seed()), builder.input().count),
-      builder.input().shape);
+  const std::size_t earlier = builder.earlier_operations();
+  const std::string name =
+      earlier == 0 ? builder.name() : base::str_cat(builder.name(), "/", earlier);
+  builder.emit(std::make_unique<DropoutOperation>(
+                   name, layer.rate, layer.seed.value_or(builder.seed()), builder.input().count),
+               builder.input().shape);
 }
 
 }  // namespace dtrain::inline v0::model

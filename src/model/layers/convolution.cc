@@ -111,7 +111,9 @@ compute::WindowPadding padding_of(Padding padding) {
 WindowAxis axis_of(std::int64_t size, std::int64_t kernel, std::int64_t stride,
                    std::int64_t dilation, Padding padding, const char* dimension,
                    const LayerBuilder& builder) {
-  if (kernel < 1 || stride < 1 || dilation < 1 || kernel > size * 4 + 64) {
+  constexpr std::int64_t kMax = std::int64_t{1} << 30;  // no place in a window overflows
+  const bool sane = kernel >= 1 && kernel <= kMax && dilation >= 1 && dilation <= kMax;
+  if (!sane || stride < 1 || (kernel - 64) / 4 > size) {
     builder.refuse(base::str_cat("along the ", dimension, " kernel_size is ", kernel, ", strides ",
                                  stride, " and dilation_rate ", dilation),
                    "Give at least 1 of each, and a kernel that is not far larger than its input");
@@ -229,8 +231,8 @@ void build(const DepthwiseConv2D& layer, LayerBuilder& builder) {
   spec.shape.width = axis_of(in[1], layer.kernel_size[1], layer.strides[1], layer.dilation_rate[1],
                              layer.padding, "width", builder);
   spec.kernel_shape = {layer.kernel_size[0], layer.kernel_size[1], in[2], layer.depth_multiplier};
-  const std::int64_t channels = in[2] * layer.depth_multiplier;
   builder.check_size({in[2], layer.depth_multiplier}, "its output channels");
+  const std::int64_t channels = in[2] * layer.depth_multiplier;
   spec.shape.in_channels = static_cast<std::size_t>(in[2]);
   spec.shape.out_channels = static_cast<std::size_t>(channels);
   spec.shape.groups = spec.shape.in_channels;

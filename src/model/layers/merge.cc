@@ -18,15 +18,17 @@ constexpr std::size_t kInputsMax = 1024;
 /// Add and Multiply.
 class CombineOperation final : public Operation {
  public:
-  /// `count`: elements of an example of each input.
-  CombineOperation(CombineFunction function, std::size_t count)
-      : function_(function), count_(count) {}
+  /// `count`: elements of an example of each of `inputs` inputs.
+  CombineOperation(CombineFunction function, std::size_t count, std::size_t inputs)
+      : function_(function), count_(count) {
+    terms_.reserve(inputs);
+  }
 
   void forward(const Pass& pass, const CallMemory& call) const override {
-    Terms terms(call.in.size());
-    for (const float* in : call.in) terms.add(in, elements(pass));
+    terms_.clear();
+    for (const float* in : call.in) terms_.push_back(part(pass, in));
     pass.device.combine(
-        {.function = function_, .inputs = terms.span(), .out = {call.out, elements(pass)}});
+        {.function = function_, .inputs = terms_, .out = {call.out, elements(pass)}});
   }
   void backward(const Pass& pass, const CallMemory& call) const override {
     for (std::size_t i = 0; i < call.in.size(); ++i) {
@@ -36,40 +38,24 @@ class CombineOperation final : public Operation {
         pass.device.copy({call.out_gradient, elements(pass)}, gradient);
         continue;
       }
-      Terms terms(call.in.size());
-      terms.add(call.out_gradient, elements(pass));
+      terms_.assign(1, part(pass, call.out_gradient));
       for (std::size_t other = 0; other < call.in.size(); ++other) {
-        if (other != i) terms.add(call.in[other], elements(pass));
+        if (other != i) terms_.push_back(part(pass, call.in[other]));
       }
-      pass.device.combine({.function = function_, .inputs = terms.span(), .out = gradient});
+      pass.device.combine({.function = function_, .inputs = terms_, .out = gradient});
     }
   }
 
  private:
   std::size_t elements(const Pass& pass) const { return pass.examples * count_; }
 
-  /// A list of inputs; a short one is on the stack.
-  class Terms {
-   public:
-    explicit Terms(std::size_t count) {
-      if (count > few_.size()) many_.resize(count);
-    }
-    void add(const float* data, std::size_t count) {
-      (many_.empty() ? few_[count_] : many_[count_]) = {data, count};
-      ++count_;
-    }
-    std::span<const std::span<const float>> span() const {
-      return {many_.empty() ? few_.data() : many_.data(), count_};
-    }
-
-   private:
-    std::array<std::span<const float>, 16> few_;
-    std::vector<std::span<const float>> many_;
-    std::size_t count_ = 0;
-  };
+  std::span<const float> part(const Pass& pass, const float* data) const {
+    return {data, elements(pass)};
+  }
 
   const CombineFunction function_;
   const std::size_t count_;
+  mutable std::vector<std::span<const float>> terms_;  ///< Of one call, here for its memory.
 };
 
 class ConcatenateOperation final : public Operation {
@@ -191,7 +177,9 @@ void build_combine(CombineFunction function, LayerBuilder& builder) {
                                  ", input ", i, " ", tensor::to_string(builder.input(i).shape)),
                    "Give tensors of one shape");
   }
-  builder.emit(std::make_unique<CombineOperation>(function, builder.input().count), shape);
+  builder.emit(
+      std::make_unique<CombineOperation>(function, builder.input().count, builder.input_count()),
+      shape);
 }
 
 }  // namespace
@@ -234,9 +222,11 @@ void build(const Concatenate& layer, LayerBuilder& builder) {
     }
     columns.push_back(static_cast<std::size_t>(size) * inner);
     total += size;
+    Shape joined = shape;
+    joined[at] = total;
+    builder.check_size(joined, "joined tensors");  // now: a longer sum could overflow
   }
   shape[at] = total;
-  builder.check_size(shape, "joined tensors");
   builder.emit(std::make_unique<ConcatenateOperation>(rows, std::move(columns)), std::move(shape));
 }
 

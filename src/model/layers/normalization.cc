@@ -1,5 +1,6 @@
 // BatchNormalization and LayerNormalization. Normalization, which takes its numbers from the data,
 // is in preprocessing.cc.
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -130,9 +131,12 @@ class BatchNormalizationOperation final : public Operation {
   std::span<float> variance(const CallMemory& call) const {
     return {call.saved + columns_, columns_};
   }
-  /// average * momentum + value * (1 - momentum), as what is subtracted from the average.
+  /// average * momentum + value * (1 - momentum), as what is subtracted from the average. Where the
+  /// layer is called several times each call's average is the next one's: those behind this call
+  /// multiply its part by the momentum.
   void move(const Pass& pass, Place average, std::span<const float> value) const {
-    const float rate = 1.0F - layer_.momentum;
+    const float later = std::pow(layer_.momentum, static_cast<float>(pass.later_calls));
+    const float rate = (1.0F - layer_.momentum) * later;
     const auto difference = part(pass.gradients, average);
     pass.device.scale(part(pass.values, average), rate, difference);
     pass.device.accumulate(difference, value, -rate);
