@@ -48,13 +48,13 @@ struct Output {
 
 /// A graph of layers with any number of inputs and outputs (keras.Model):
 ///
-///   dtrain::Functional wide_and_deep;
-///   auto age = wide_and_deep.input({.shape = {1}, .name = "age"});
-///   auto job = wide_and_deep.input({.shape = {1}, .dtype = dtrain::DType::kString, .name =
-///   "job"}); auto id = wide_and_deep.add(dtrain::StringLookup{.vocabulary = jobs}, {job}); auto
-///   deep = wide_and_deep.add(dtrain::Embedding{.input_dim = 17, .output_dim = 8}, {id});
-///   ...
-///   wide_and_deep.output(wide_and_deep.add(dtrain::Dense{1}, {joined}));
+///   dtrain::Functional model;
+///   auto age = model.input({.shape = {1}, .name = "age"});
+///   auto job = model.input({.shape = {1}, .dtype = dtrain::DType::kString, .name = "job"});
+///   auto id = model.add(dtrain::StringLookup{.vocabulary = jobs}, {job});
+///   auto row = model.add(dtrain::EmbeddingBag{.input_dim = 17, .output_dim = 8}, {id});
+///   auto joined = model.add(dtrain::Concatenate{}, {row, age});
+///   model.output(model.add(dtrain::Dense{1}, {joined}));
 ///
 /// A plain value: the functions only fill in the lists, which may be read and written too. What is
 /// wrong with it is said when it is built.
