@@ -17,12 +17,13 @@ namespace dtrain::inline v0 {
 // that one of them wrote.
 
 /// A Normalization with the mean and variance (of the population) of each element of the last
-/// dimension, over all examples and other dimensions of a float feature. Throws not_found and
-/// invalid_argument as Dataset::feature().
+/// dimension, over all examples and other dimensions of a float feature. Throws as
+/// Dataset::feature(), and invalid_argument for what is not finite.
 DTRAIN_EXPORT Normalization adapt_normalization(const Dataset& data, std::string_view feature);
 
 /// The words of a string feature, the most frequent first; equally frequent ones in falling
-/// alphabetical order, as Keras has them. `max_words`: at most so many; 0: all.
+/// alphabetical order, as Keras has them. `max_words`: at most so many; 0: all. A word that is to
+/// be StringLookup::mask_token has to be taken out of it.
 DTRAIN_EXPORT std::vector<std::string> adapt_vocabulary(const Dataset& data,
                                                         std::string_view feature,
                                                         std::size_t max_words = 0);

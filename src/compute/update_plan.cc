@@ -103,10 +103,14 @@ std::vector<const ParameterGroup*> groups_of(const tensor::Layout& layout,
     const ParameterGroup& group = *next;
     for (const std::string& pattern : group.variables) {
       bool found = false;
+      bool passed_over = false;
       for (std::size_t i = 0; i < entries.size(); ++i) {
         if (!matches(pattern, entries[i].name)) continue;
+        if (chosen[i] && chosen[i]->statistics && !group.statistics) {
+          passed_over = true;
+          continue;
+        }
         found = true;
-        if (chosen[i] && chosen[i]->statistics && !group.statistics) continue;
         if (chosen[i] && chosen[i] != &group) {
           throw Error(ErrorCode::kInvalidArgument,
                       base::str_cat("variable \"", entries[i].name, "\" is in two groups, ",
@@ -116,6 +120,13 @@ std::vector<const ParameterGroup*> groups_of(const tensor::Layout& layout,
         chosen[i] = &group;
       }
       if (found) continue;
+      if (passed_over) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    base::str_cat("\"", pattern,
+                                  "\" of a parameter group names running averages "
+                                  "alone, which no optimizer updates"),
+                    "Leave it out: averages follow the batches whatever the groups say");
+      }
       throw Error(ErrorCode::kInvalidArgument,
                   base::str_cat("\"", pattern, "\" of a parameter group matches no variable"),
                   base::str_cat("Variables are: ", names_of(layout)));
@@ -181,7 +192,8 @@ UpdatePlan::UpdatePlan(const tensor::Layout& layout, Optimizer optimizer, const 
       runs_.push_back(run);
     }
   }
-  if (!runs_.empty() && std::ranges::all_of(runs_, &UpdateRun::frozen)) {
+  const auto rests = [](const UpdateRun& run) { return run.frozen || run.statistics; };
+  if (has_frozen_ && std::ranges::all_of(runs_, rests)) {
     throw Error(ErrorCode::kInvalidArgument, "every variable is frozen", "Leave one to be trained");
   }
 }

@@ -1,9 +1,13 @@
 #include "dtrain/adapt.h"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <unordered_map>
 #include <utility>
+
+#include "base/strings.h"
+#include "dtrain/error.h"
 
 namespace dtrain::inline v0 {
 namespace {
@@ -31,6 +35,13 @@ Normalization adapt_normalization(const Dataset& data, std::string_view feature)
   const std::size_t columns =
       info->shape.empty() ? 1 : static_cast<std::size_t>(info->shape.back());
   const auto rows = static_cast<double>(values.size() / columns);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i])) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("feature \"", feature, "\" of example ",
+                              i / (values.size() / data.size()), " is ", values[i]),
+                "Replace what is not a number before a mean of it is taken");
+  }
   Normalization layer;
   for (std::size_t column = 0; column < columns; ++column) {
     double sum = 0.0;
