@@ -10,13 +10,17 @@ target_sources(dtrain PUBLIC
   FILES
     ${PROJECT_BINARY_DIR}/include/dtrain/version.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/activation.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/alternative.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/checkpoint.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/cluster.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/cluster_spec.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/consistency.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/csv.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/dataset.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/dtrain.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/dtype.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/error.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/examples.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/export.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/initializers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/layers.h

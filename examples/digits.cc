@@ -86,7 +86,7 @@ int main(int argc, char** argv) {
                     .layers = {dtrain::Dense{128, dtrain::Activation::kRelu}, dtrain::Dense{10}}});
     model.compile({.optimizer = dtrain::Adam{.learning_rate = 1e-3F},
                    .loss = dtrain::SparseCategoricalCrossentropy{.from_logits = true},
-                   .metrics = {dtrain::Metric::kAccuracy}});
+                   .metrics = {"accuracy"}});
     const dtrain::History history = model.fit(train, {.epochs = arguments.epochs,
                                                       .batch_size = 64,
                                                       .validation = &test,

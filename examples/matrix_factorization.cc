@@ -92,10 +92,12 @@ Ratings read(const Arguments& arguments) {
   std::unordered_map<std::int64_t, std::uint64_t> users, items;
   Ratings ratings;
   double sum = 0;
+  const auto pairs = data.feature<std::int64_t>("features");
+  const auto values = data.target<float>("rating");
   for (std::size_t i = 0; i < data.size(); ++i) {
-    const auto user = users.try_emplace(data.integer_features()[2 * i], users.size()).first;
-    const auto item = items.try_emplace(data.integer_features()[2 * i + 1], items.size()).first;
-    const Rating rating{user->second, item->second, data.targets()[i]};
+    const auto user = users.try_emplace(pairs[2 * i], users.size()).first;
+    const auto item = items.try_emplace(pairs[2 * i + 1], items.size()).first;
+    const Rating rating{user->second, item->second, values[i]};
     const bool tests = i % arguments.test_every == 0;
     (tests ? ratings.test : ratings.train).push_back(rating);
     if (!tests) sum += static_cast<double>(rating.rating);

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
          .layers = {dtrain::Dense{128, dtrain::Activation::kRelu}, dtrain::Dense{10}}});
     model.compile({.optimizer = dtrain::Adam{.learning_rate = 1e-3F},
                    .loss = dtrain::SparseCategoricalCrossentropy{.from_logits = true},
-                   .metrics = {dtrain::Metric::kAccuracy}});
+                   .metrics = {"accuracy"}});
     model.fit(train, {.epochs = 20, .batch_size = 64, .validation = &test});
     const auto result = model.evaluate(test);
     if (cluster.is_chief()) std::cout << "test accuracy " << result.at("accuracy") << '\n';

@@ -46,7 +46,7 @@ struct Training {
   Training() {
     network.bind(arenas.values.span(), arenas.gradients.span());
     network.initial_values(arenas.values.span());
-    network.set_objective(SparseCategoricalCrossentropy{}, {Metric::kAccuracy});
+    network.set_objective(SparseCategoricalCrossentropy{}, {"accuracy"});
     exchange->start(Adam{}, {.clipping = {.global_norm = 1.0F}});
   }
   std::unique_ptr<compute::Device> device = compute::cpu_device({.threads = 1});
@@ -74,7 +74,7 @@ struct Training {
 
 void add_training_paths(std::vector<Path>& paths) {
   auto text = std::make_shared<const std::string>(csv());
-  auto read = std::make_shared<data::Examples>();
+  auto read = std::make_shared<Examples>();
   paths.push_back({"csv/500x64",
                    [text, read] {
                      data::CsvReader reader("digits.csv", {.scale = 1.0F / 16});
@@ -82,9 +82,11 @@ void add_training_paths(std::vector<Path>& paths) {
                      *read = reader.finish();
                    },
                    [read] {
-                     return read->count == kLines && read->labels[kLines - 1] == 9 &&
-                            read->features[kFeatures + 3] ==
-                                static_cast<float>(pixel(1, 3)) / 16.0F;
+                     const auto& pixels = std::get<std::vector<float>>(read->features[0].values);
+                     const auto& labels =
+                         std::get<std::vector<std::int32_t>>(read->targets[0].values);
+                     return read->size() == kLines && labels[kLines - 1] == 9 &&
+                            pixels[kFeatures + 3] == static_cast<float>(pixel(1, 3)) / 16.0F;
                    }});
   auto training = std::make_shared<Training>();
   paths.push_back({"train_step/64-128-10/adam", [training] { training->run(); },

@@ -5,55 +5,42 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "dtrain/csv.h"
+#include "dtrain/examples.h"
 #include "dtrain/export.h"
 #include "dtrain/variable.h"
 
 namespace dtrain::inline v0 {
 
 namespace data {
-struct Examples;
+struct Table;
 }
 
-/// What stands beside the features of an example.
-enum class LabelKind {
-  kNone,     ///< Nothing: for prediction.
-  kClassId,  ///< One class id, an integer from 0, for classification losses.
-  kValue,    ///< float numbers, for regression losses.
-};
-
-/// How a CSV file is read. Column names are those of the file's first line.
-struct CsvOptions {
-  /// The label column. Empty: the file has no labels, and every column may be a feature.
-  std::string label = "label";
-  LabelKind label_kind = LabelKind::kClassId;  ///< kClassId or kValue.
-  /// The feature columns, in this order. Empty: every column but the label, in the file's order.
-  std::vector<std::string> columns = {};
-  /// Every feature is multiplied by it, e.g. 1.0F / 255 for bytes. Labels are not.
-  float scale = 1.0F;
-  /// Features are 64-bit integers, such as the ids that Embedding takes, and not floats.
-  bool integer_features = false;
-  /// The shape that one example's columns are read as, row-major, e.g. {8, 8, 1}. Empty: a vector.
-  Shape feature_shape = {};
-  char delimiter = ',';
-  /// Whether `nan` and `inf` are numbers. They are errors otherwise.
-  bool allow_non_finite = false;
-  /// The most memory that the examples may take; also bounds what a gzip bomb can do.
-  std::uint64_t memory_bytes_max = std::uint64_t{8} << 30;
-};
-
-/// Examples in memory: features of one shape, floats or integers (ids), and, unless it is for
-/// prediction, a label each.
-/// An immutable value; copies share the memory and are cheap. Thread-safe.
+/// Examples in memory: named features of any shape, floats, integers or strings, and, unless they
+/// are for prediction, named targets; a weight each if given.
+/// An immutable value; copies and slices share the memory and are cheap. Thread-safe.
 class DTRAIN_EXPORT Dataset {
  public:
-  /// Examples without labels. `features` holds them one after the other, each row-major with
-  /// `feature_shape` (which does not count examples), and is copied. Throws invalid_argument when
-  /// the lengths do not fit, there is no example, or a feature is not finite.
+  /// Takes the examples as they are:
+  ///   Dataset::from_columns({.features = {{"age", ages}, {"city", cities}},
+  ///                          .targets = {{"income", classes}}})
+  /// Throws invalid_argument when there is no example or feature, columns differ in length, a name
+  /// is empty or repeated, a feature is int32 or a target neither float32 nor int32, a float is not
+  /// finite, a class id negative, or a weight below 0.
+  static Dataset from_columns(Examples examples);
+
+  /// Examples with one feature, called "features", and no targets. `features` holds one example
+  /// after the other, each row-major with `feature_shape` (which does not count examples), and is
+  /// copied. Throws invalid_argument when the lengths do not fit, there is no example, or a feature
+  /// is not finite.
   static Dataset from_memory(std::span<const float> features, const Shape& feature_shape);
-  /// The same with a class id for each example, which is copied too. Throws invalid_argument also
-  /// when there are more or fewer labels than examples, or one is negative.
+  /// The same with a class id for each example, which is copied too; the target is called
+  /// "targets". Throws invalid_argument also when there are more or fewer labels than examples, or
+  /// one is negative.
   static Dataset from_memory(std::span<const float> features, const Shape& feature_shape,
                              std::span<const std::int32_t> labels);
   /// The same with numbers of `target_shape` for each example.
@@ -75,30 +62,46 @@ class DTRAIN_EXPORT Dataset {
   /// 1) and the column. Throws not_found (no such file), unavailable (it cannot be read),
   /// data_loss (damaged or truncated gzip), resource_exhausted (a limit), and invalid_argument for
   /// an empty file, a missing header, an unknown or repeated column, a line with too few or too
-  /// many fields, an empty field, what is not a number (or no integer), and what is no class id.
+  /// many fields, an empty field, what is not a number (or no integer), and what is no class.
   static Dataset from_csv(const std::string& path, const CsvOptions& options = {});
 
-  std::size_t size() const noexcept;  ///< Examples, at least 1.
-  /// Of one example.
-  const Shape& feature_shape() const noexcept;
-  LabelKind label_kind() const noexcept;
-  /// Of one example's targets; empty unless the kind is kValue.
-  const Shape& target_shape() const noexcept;
+  std::size_t size() const noexcept;                          ///< Examples, at least 1.
+  const std::vector<FeatureInfo>& features() const noexcept;  ///< At least one.
+  const std::vector<FeatureInfo>& targets() const noexcept;   ///< None for prediction.
 
-  /// Every example's features one after the other; valid as long as a copy of the data set. Empty
-  /// when they are integers.
-  std::span<const float> features() const noexcept;
-  /// The same of integer features; empty when they are floats.
-  std::span<const std::int64_t> integer_features() const noexcept;
-  /// Every example's class id; empty unless the kind is kClassId.
-  std::span<const std::int32_t> labels() const noexcept;
-  /// Every example's targets; empty unless the kind is kValue.
-  std::span<const float> targets() const noexcept;
+  /// A feature's values of every example one after the other; valid as long as a copy of the data
+  /// set. T is float, std::int64_t or std::string_view. Throws not_found that lists the features,
+  /// invalid_argument for another type.
+  template <typename T>
+  std::span<const T> feature(std::string_view name) const;
+  /// The same of a target; T is float or std::int32_t.
+  template <typename T>
+  std::span<const T> target(std::string_view name) const;
+  /// Every example's weight; empty when they have none.
+  std::span<const float> weights() const noexcept;
+
+  /// `count` examples from `begin` on, which are shared and not copied. Throws invalid_argument
+  /// where they are not all there, or none.
+  Dataset slice(std::size_t begin, std::size_t count) const;
+  /// The first `count` examples, or all when there are fewer. Throws invalid_argument for 0.
+  Dataset take(std::size_t count) const;
+  /// The first examples, and the last: `last_fraction` of them, which is Keras's validation_split
+  /// (and rounded as there: the first part has floor(size * (1 - last_fraction))). Throws
+  /// invalid_argument when a part would be empty.
+  std::pair<Dataset, Dataset> split(double last_fraction) const;
+  /// Copies of these examples, in this order; an example may come several times. Throws
+  /// invalid_argument for none, or an index that is not below size().
+  Dataset subset(std::span<const std::uint64_t> indices) const;
+  /// Copies of this data set's examples followed by the other's. Throws invalid_argument when their
+  /// features or targets differ, or only one has weights.
+  Dataset concatenate(const Dataset& other) const;
 
  private:
-  explicit Dataset(std::shared_ptr<const data::Examples> examples);
+  explicit Dataset(std::shared_ptr<const data::Table> table);
 
-  std::shared_ptr<const data::Examples> examples_;
+  std::shared_ptr<const data::Table> table_;
+  std::size_t begin_ = 0;
+  std::size_t size_;
 };
 
 }  // namespace dtrain::inline v0

@@ -2,7 +2,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
+#include <utility>
 #include <variant>
+
+#include "dtrain/alternative.h"
+#include "dtrain/export.h"
 
 namespace dtrain::inline v0 {
 
@@ -85,9 +90,25 @@ struct LecunNormal {
   bool operator==(const LecunNormal&) const = default;
 };
 
-/// How a variable gets its first values.
-using Initializer =
+using InitializerKind =
     std::variant<Zeros, Ones, Constant, RandomUniform, RandomNormal, TruncatedNormal, GlorotUniform,
                  GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal>;
+
+/// How a variable gets its first values: one of the structs above, or Keras's identifier of one,
+/// which has the defaults ("zeros", "he_normal").
+class DTRAIN_EXPORT Initializer : public InitializerKind {
+ public:
+  Initializer() = default;
+  template <AlternativeOf<InitializerKind> Kind>
+  Initializer(Kind kind)  // NOLINT(google-explicit-constructor)
+      : InitializerKind(std::move(kind)) {}
+  /// Throws invalid_argument that lists the names there are.
+  template <Identifier Name>
+  Initializer(const Name& identifier)  // NOLINT(google-explicit-constructor)
+      : InitializerKind(named(identifier)) {}
+
+ private:
+  static InitializerKind named(std::string_view identifier);
+};
 
 }  // namespace dtrain::inline v0

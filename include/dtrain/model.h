@@ -26,7 +26,8 @@ struct CompileOptions {
   Optimizer optimizer = Sgd{};
   Loss loss = MeanSquaredError{};
   std::vector<Metric> metrics = {};
-  UpdateRules rules = {};  ///< Clipping and parameter groups.
+  std::vector<Metric> weighted_metrics = {};  ///< Those that count examples by sample weights.
+  UpdateRules rules = {};                     ///< Clipping and parameter groups.
 };
 
 /// Names as Keras shows them ("loss", "accuracy", "val_loss", ...) to their values.

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 
+#include "dtrain/alternative.h"
 #include "dtrain/export.h"
 #include "dtrain/learning_rate.h"
 
@@ -138,9 +141,24 @@ struct Lion {
   bool operator==(const Lion&) const = default;
 };
 
-/// What turns gradients into updates. One implementation serves local training and servers.
-using Optimizer =
+using OptimizerKind =
     std::variant<Sgd, Adagrad, Adadelta, RmsProp, Adam, AdamW, Adamax, Nadam, Ftrl, Lion>;
+
+/// What turns gradients into updates: one of the structs above, or Keras's identifier of one, which
+/// has the defaults ("sgd", "adam"). One implementation serves local training and servers.
+class DTRAIN_EXPORT Optimizer : public OptimizerKind {
+ public:
+  Optimizer() = default;
+  template <AlternativeOf<OptimizerKind> Kind>
+  Optimizer(Kind kind) : OptimizerKind(std::move(kind)) {}  // NOLINT(google-explicit-constructor)
+  /// Throws invalid_argument that lists the names there are.
+  template <Identifier Name>
+  Optimizer(const Name& identifier)  // NOLINT(google-explicit-constructor)
+      : OptimizerKind(named(identifier)) {}
+
+ private:
+  static OptimizerKind named(std::string_view identifier);
+};
 
 /// Throws invalid_argument that names the field, its value and what is allowed.
 DTRAIN_EXPORT void validate(const Optimizer& optimizer);

@@ -154,7 +154,11 @@ class CpuDevice final : public Device {
 
   void loss(const LossPass& pass) override {
     assert(pass.losses.size() == pass.outputs.rows);
+    assert(pass.weights.empty() || pass.weights.size() == pass.outputs.rows);
     const std::size_t columns = pass.outputs.columns;
+    const bool binary = pass.function == LossFunction::kBinaryCrossEntropy ||
+                        pass.function == LossFunction::kBinaryCrossEntropyLogits;
+    const float even = binary ? 0.5F : 1.0F / static_cast<float>(columns);
     split(pass.outputs.count(), pass.outputs.rows, 1, [&](Range rows) {
       const std::size_t first = rows.begin * columns;
       const auto from = [first](auto* data) { return data == nullptr ? nullptr : data + first; };
@@ -164,6 +168,10 @@ class CpuDevice final : public Device {
                      .outputs = pass.outputs.data + first,
                      .labels = pass.labels.empty() ? nullptr : pass.labels.data() + rows.begin,
                      .targets = from(pass.targets.data),
+                     .weights = pass.weights.empty() ? nullptr : pass.weights.data() + rows.begin,
+                     .target_factor = 1.0F - pass.label_smoothing,
+                     .target_shift = pass.label_smoothing * even,
+                     .delta = pass.delta,
                      .scale = pass.scale,
                      .gradient = from(pass.gradient.data),
                      .losses = pass.losses.data() + rows.begin});

@@ -20,12 +20,28 @@ float mean(Row outputs, Row targets, Term term) {
   return sum / static_cast<float>(outputs.size());
 }
 
-float value_of(MetricFunction function, Row outputs, Row targets, std::int32_t label) {
-  switch (function) {
+// As TensorFlow's in_top_k: outputs as large as the chosen one do not displace it, and where one is
+// not finite nothing is among the first.
+float in_top_k(Row outputs, std::ptrdiff_t chosen, std::size_t k) {
+  const float score = outputs[static_cast<std::size_t>(chosen)];
+  std::size_t above = 0;
+  for (const float output : outputs) {
+    if (!std::isfinite(output)) return 0.0F;
+    if (output > score) ++above;
+  }
+  return above < k ? 1.0F : 0.0F;
+}
+
+float value_of(const MetricPass& pass, Row outputs, Row targets, std::int32_t label) {
+  switch (pass.function) {
     case MetricFunction::kBinaryAccuracy:
-      return mean(outputs, targets, [](float output, float target) {
-        return (output > 0.5F ? 1.0F : 0.0F) == target ? 1.0F : 0.0F;
+      return mean(outputs, targets, [threshold = pass.threshold](float output, float target) {
+        return (output > threshold ? 1.0F : 0.0F) == target ? 1.0F : 0.0F;
       });
+    case MetricFunction::kSparseTopK:
+      return in_top_k(outputs, label, pass.k);
+    case MetricFunction::kCategoricalTopK:
+      return in_top_k(outputs, largest_index(targets), pass.k);
     case MetricFunction::kSparseAccuracy:
       return largest_index(outputs) == label ? 1.0F : 0.0F;
     case MetricFunction::kCategoricalAccuracy:
@@ -49,7 +65,7 @@ void cpu_metric(const MetricPass& pass) {
     const Row targets =
         pass.targets.data == nullptr ? Row() : Row(pass.targets.data + row * columns, columns);
     const std::int32_t label = pass.labels.empty() ? 0 : pass.labels[row];
-    pass.values[row] = value_of(pass.function, outputs, targets, label);
+    pass.values[row] = value_of(pass, outputs, targets, label);
   }
 }
 

@@ -65,12 +65,17 @@ struct DropoutPass {
   Matrix out;  ///< May be `in`.
 };
 
-/// Losses per example, and the gradient of `scale` times their sum.
+/// Losses per example, times their weights, and the gradient of `scale` times their sum.
 struct LossPass {
   LossFunction function = LossFunction::kSquaredError;
   ConstMatrix outputs;
   std::span<const std::int32_t> labels;  ///< One class below outputs.columns per row (sparse).
   ConstMatrix targets;                   ///< As large as `outputs` (not sparse).
+  std::span<const float> weights = {};   ///< One per row; empty: all are 1.
+  /// In [0, 1): dense targets of cross-entropies move so far towards 1 / columns, those of binary
+  /// ones towards 1/2.
+  float label_smoothing = 0.0F;
+  float delta = 1.0F;  ///< Of kHuber, above 0.
   float scale = 1.0F;
   Matrix gradient;          ///< As large as `outputs`, or without data: not wanted.
   std::span<float> losses;  ///< One per row.
@@ -80,6 +85,8 @@ enum class MetricFunction : std::uint8_t {
   kBinaryAccuracy,
   kSparseAccuracy,
   kCategoricalAccuracy,
+  kSparseTopK,
+  kCategoricalTopK,
   kSquaredError,
   kAbsoluteError,
 };
@@ -88,8 +95,10 @@ enum class MetricFunction : std::uint8_t {
 struct MetricPass {
   MetricFunction function = MetricFunction::kSquaredError;
   ConstMatrix outputs;
-  std::span<const std::int32_t> labels;  ///< For kSparseAccuracy.
+  std::span<const std::int32_t> labels;  ///< For kSparseAccuracy and kSparseTopK.
   ConstMatrix targets;                   ///< For the others.
+  float threshold = 0.5F;                ///< For kBinaryAccuracy.
+  std::size_t k = 1;                     ///< For kSparseTopK and kCategoricalTopK.
   std::span<float> values;               ///< One per row.
 };
 

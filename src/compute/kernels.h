@@ -33,10 +33,14 @@ enum class LossFunction : std::uint8_t {
   kSparseCrossEntropy,
   kCrossEntropyLogits,
   kCrossEntropy,
+  kBinaryCrossEntropyLogits,
+  kBinaryCrossEntropy,
   kSquaredError,
+  kAbsoluteError,
+  kHuber,
 };
 
-/// Loss per row and the gradient of `scale` times their sum.
+/// Loss per row, times its weight, and the gradient of `scale` times their sum.
 struct LossTask {
   LossFunction function = LossFunction::kSquaredError;
   std::size_t rows = 0;
@@ -44,6 +48,10 @@ struct LossTask {
   const float* outputs = nullptr;
   const std::int32_t* labels = nullptr;  ///< `rows` classes below `columns`, for sparse functions.
   const float* targets = nullptr;        ///< rows * columns, for the others.
+  const float* weights = nullptr;        ///< One per row; null: all are 1.
+  float target_factor = 1.0F;            ///< Of cross-entropies: a target counts as
+  float target_shift = 0.0F;             ///< target * target_factor + target_shift.
+  float delta = 1.0F;                    ///< Of kHuber.
   float scale = 1.0F;
   float* gradient = nullptr;  ///< rows * columns, or null.
   float* losses = nullptr;    ///< `rows`.

@@ -4,10 +4,20 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/identifier.h"
 #include "base/strings.h"
 #include "compute/describe.h"
 
 namespace dtrain::inline v0 {
+
+OptimizerKind Optimizer::named(std::string_view identifier) {
+  static const base::Named<OptimizerKind> kTable[] = {
+      {"sgd", Sgd{}},   {"adagrad", Adagrad{}}, {"adadelta", Adadelta{}}, {"rmsprop", RmsProp{}},
+      {"adam", Adam{}}, {"adamw", AdamW{}},     {"adamax", Adamax{}},     {"nadam", Nadam{}},
+      {"ftrl", Ftrl{}}, {"lion", Lion{}},
+  };
+  return base::find_named("optimizer", identifier, kTable);
+}
 
 void validate(const Optimizer& optimizer) {
   std::visit([](const auto& kind) { compute::check_fields(kind); }, optimizer);

@@ -1,10 +1,12 @@
 #include "data/batcher.h"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <utility>
 
 #include "base/strings.h"
+#include "data/examples.h"
 #include "dtrain/error.h"
 #include "tensor/layout.h"
 
@@ -12,31 +14,48 @@ namespace dtrain::inline v0::data {
 
 namespace {
 
-Shape batch_shape(const Shape& example_shape) {
-  Shape shape{0};
-  shape.insert(shape.end(), example_shape.begin(), example_shape.end());
-  return shape;
+constexpr std::align_val_t kAlignment{64};
+
+/// All examples' values of a feature or target. What makes the view knows the type.
+template <typename Values>
+tensor::View all_of(const FeatureInfo& info, std::size_t size, const Values& values) {
+  Shape shape{static_cast<std::int64_t>(size)};
+  shape.insert(shape.end(), info.shape.begin(), info.shape.end());
+  return tensor::view_of(values, std::move(shape));
 }
 
-// out = the rows of `rows`, `width` elements each, that `indices` names.
-template <typename T>
-void gather(std::span<const T> rows, std::size_t width, std::span<const std::uint64_t> indices,
-            std::span<T> out) {
-  T* next = out.data();
+tensor::View feature_of(const Dataset& dataset, const FeatureInfo& info) {
+  if (info.dtype == DType::kString) {
+    return all_of(info, dataset.size(), dataset.feature<std::string_view>(info.name));
+  }
+  if (info.dtype == DType::kInt64) {
+    return all_of(info, dataset.size(), dataset.feature<std::int64_t>(info.name));
+  }
+  return all_of(info, dataset.size(), dataset.feature<float>(info.name));
+}
+
+tensor::View target_of(const Dataset& dataset, const FeatureInfo& info) {
+  if (info.dtype == DType::kInt32) {
+    return all_of(info, dataset.size(), dataset.target<std::int32_t>(info.name));
+  }
+  return all_of(info, dataset.size(), dataset.target<float>(info.name));
+}
+
+// The size is known to the compiler, so that a row is one move and not a call.
+template <std::size_t kBytes>
+void gather_rows(const std::byte* rows, std::span<const std::uint64_t> indices, std::byte* out) {
   for (const std::uint64_t index : indices) {
-    next = std::copy_n(rows.data() + index * width, width, next);
+    std::memcpy(out, rows + index * kBytes, kBytes);
+    out += kBytes;
   }
 }
 
 }  // namespace
 
-Batcher::Batcher(Dataset dataset, const BatchPlanOptions& options)
-    : dataset_(std::move(dataset)),
-      plan_(options),
-      feature_count_(tensor::element_count(dataset_.feature_shape())),
-      target_count_(dataset_.label_kind() == LabelKind::kValue
-                        ? tensor::element_count(dataset_.target_shape())
-                        : 0) {
+void Batcher::Free::operator()(std::byte* bytes) const { ::operator delete[](bytes, kAlignment); }
+
+Batcher::Batcher(Dataset dataset, const BatchPlanOptions& options, const ModelNames& names)
+    : dataset_(std::move(dataset)), plan_(options) {
   if (options.examples != dataset_.size()) {
     throw Error(ErrorCode::kInternal,
                 base::str_cat("a plan for ", options.examples, " examples meets a data set of ",
@@ -44,18 +63,50 @@ Batcher::Batcher(Dataset dataset, const BatchPlanOptions& options)
   }
   const std::size_t rows =
       plan_.steps_per_epoch() == 0 ? 0 : plan_.examples(0).size();  // No later step has more.
-  if (dataset_.integer_features().empty()) {
-    features_ = tensor::Arena(rows * feature_count_);
-  } else {
-    integer_features_.resize(rows * feature_count_);
+  for (const std::size_t i : match_inputs(names.inputs, dataset_.features())) {
+    add(rows, feature_of(dataset_, dataset_.features()[i]), batch_.inputs);
   }
-  targets_ = tensor::Arena(rows * target_count_);
-  if (dataset_.label_kind() == LabelKind::kClassId) labels_.resize(rows);
+  for (const std::size_t i : match_outputs(names.outputs, dataset_.targets())) {
+    add(rows, target_of(dataset_, dataset_.targets()[i]), batch_.targets);
+  }
+  if (!dataset_.weights().empty()) {
+    std::vector<tensor::View> weights;
+    add(rows, tensor::view_of(dataset_.weights(), {static_cast<std::int64_t>(dataset_.size())}),
+        weights);
+    batch_.weights = std::move(weights.front());
+  }
+}
 
-  batch_.inputs.shape = batch_shape(dataset_.feature_shape());
-  if (dataset_.label_kind() != LabelKind::kNone) {
-    batch_.targets.shape = batch_shape(dataset_.target_shape());
+void Batcher::add(std::size_t rows, tensor::View all, std::vector<tensor::View>& views) {
+  const std::size_t width = all.count / dataset_.size();
+  const std::size_t row_bytes = width * element_bytes(all.dtype);
+  std::unique_ptr<std::byte[], Free> out(new (kAlignment) std::byte[rows * row_bytes]);
+  gathered_.push_back({static_cast<const std::byte*>(all.data), row_bytes, width, std::move(out)});
+  views.push_back(std::move(all));
+}
+
+void Batcher::gather(const Gathered& from, std::span<const std::uint64_t> indices,
+                     tensor::View& to) {
+  std::byte* out = from.out.get();
+  switch (from.row_bytes) {
+    case 4:
+      gather_rows<4>(from.rows, indices, out);
+      break;
+    case 8:
+      gather_rows<8>(from.rows, indices, out);
+      break;
+    case 16:
+      gather_rows<16>(from.rows, indices, out);
+      break;
+    default:
+      for (const std::uint64_t index : indices) {
+        std::memcpy(out, from.rows + index * from.row_bytes, from.row_bytes);
+        out += from.row_bytes;
+      }
   }
+  to.data = from.out.get();
+  to.count = indices.size() * from.width;
+  to.shape[0] = static_cast<std::int64_t>(indices.size());
 }
 
 const tensor::Batch* Batcher::batch(std::size_t step) {
@@ -63,32 +114,10 @@ const tensor::Batch* Batcher::batch(std::size_t step) {
   if (indices.empty()) return nullptr;
   batch_.size = indices.size();
   batch_.example_indices = indices;
-
-  if (integer_features_.empty()) {
-    gather(dataset_.features(), feature_count_, indices, features_.span());
-    batch_.inputs.data = features_.span().data();
-  } else {
-    gather(dataset_.integer_features(), feature_count_, indices, std::span(integer_features_));
-    batch_.inputs.dtype = tensor::DType::kInt64;
-    batch_.inputs.data = integer_features_.data();
-  }
-  batch_.inputs.count = indices.size() * feature_count_;
-  batch_.inputs.shape[0] = static_cast<std::int64_t>(indices.size());
-
-  if (dataset_.label_kind() == LabelKind::kClassId) {
-    const std::span<const std::int32_t> labels = dataset_.labels();
-    std::transform(indices.begin(), indices.end(), labels_.begin(),
-                   [labels](std::uint64_t index) { return labels[index]; });
-    batch_.targets.dtype = tensor::DType::kInt32;
-    batch_.targets.data = labels_.data();
-    batch_.targets.count = indices.size();
-    batch_.targets.shape[0] = static_cast<std::int64_t>(indices.size());
-  } else if (dataset_.label_kind() == LabelKind::kValue) {
-    gather(dataset_.targets(), target_count_, indices, targets_.span());
-    batch_.targets.data = targets_.span().data();
-    batch_.targets.count = indices.size() * target_count_;
-    batch_.targets.shape[0] = static_cast<std::int64_t>(indices.size());
-  }
+  std::size_t next = 0;
+  for (tensor::View& input : batch_.inputs) gather(gathered_[next++], indices, input);
+  for (tensor::View& target : batch_.targets) gather(gathered_[next++], indices, target);
+  if (batch_.weights.data != nullptr) gather(gathered_[next], indices, batch_.weights);
   return &batch_;
 }
 

@@ -1,12 +1,12 @@
 #include "data/csv_columns.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "base/strings.h"
+#include "data/examples.h"
 #include "data/number.h"
 #include "dtrain/error.h"
 #include "tensor/layout.h"
@@ -69,54 +69,97 @@ CsvColumn& find_column(const std::string& file, const std::string& name, const c
   return plan.columns[found->second];
 }
 
-void use_as_feature(const std::string& file, CsvColumn& column, CsvColumns& plan) {
-  if (column.use != CsvColumn::kUnused) {
-    const char* already = column.use == CsvColumn::kLabel ? "is the label" : "is listed twice";
-    throw invalid(base::str_cat("column ", in_quotes(column.name), " of ", file, " ", already),
-                  "List it once in CsvOptions::columns, and not when it is the label");
+const char* described(CsvColumn::Use use) {
+  switch (use) {
+    case CsvColumn::Use::kLabel:
+      return "is the label";
+    case CsvColumn::Use::kWeight:
+      return "holds the weights";
+    case CsvColumn::Use::kFeature:
+    case CsvColumn::Use::kUnused:
+      break;
   }
-  column.use = static_cast<std::ptrdiff_t>(plan.feature_count++);
+  return "is listed twice";
 }
 
-void use_all_as_features(const std::string& file, const Positions& positions, CsvColumns& plan) {
+void use(const std::string& file, CsvColumn& column, const CsvColumn& as) {
+  if (column.use != CsvColumn::Use::kUnused) {
+    throw invalid(
+        base::str_cat("column ", in_quotes(column.name), " of ", file, " ", described(column.use)),
+        "Use it once: as the label, for the weights, or in one feature");
+  }
+  column.use = as.use;
+  column.feature = as.feature;
+  column.position = as.position;
+}
+
+// Every column that is nothing else yet.
+std::vector<std::string> unused_columns(const std::string& file, const Positions& positions,
+                                        CsvColumns& plan) {
+  std::vector<std::string> names;
   for (std::size_t i = 0; i < plan.columns.size(); ++i) {
-    CsvColumn& column = plan.columns[i];
-    if (column.use == CsvColumn::kLabel) continue;
+    const CsvColumn& column = plan.columns[i];
+    if (column.use != CsvColumn::Use::kUnused) continue;
     if (column.name.empty()) {
       throw invalid(base::str_cat("column ", i + 1, " of ", file, " has no name"),
                     "Name it, or list the columns to use in CsvOptions::columns");
     }
     find_column(file, column.name, "columns", positions, plan);
-    use_as_feature(file, column, plan);
+    names.push_back(column.name);
+  }
+  return names;
+}
+
+void check_shape(const std::string& file, const CsvFeature& feature) {
+  if (tensor::element_count(feature.shape) == feature.columns.size()) return;
+  throw invalid(
+      base::str_cat("the shape ", tensor::to_string(feature.shape), " of the feature ",
+                    in_quotes(feature.name), " holds ", tensor::element_count(feature.shape),
+                    " numbers, but ", feature.columns.size(), " columns of ", file, " are in it"),
+      "Make them equal, or leave the shape empty for a vector");
+}
+
+void add_feature(const std::string& file, CsvFeature feature, const char* option,
+                 const Positions& positions, CsvColumns& plan) {
+  for (std::size_t i = 0; i < feature.columns.size(); ++i) {
+    use(file, find_column(file, feature.columns[i], option, positions, plan),
+        {.use = CsvColumn::Use::kFeature, .feature = plan.features.size(), .position = i});
+  }
+  if (feature.shape.empty()) feature.shape = {static_cast<std::int64_t>(feature.columns.size())};
+  check_shape(file, feature);
+  plan.features.push_back(std::move(feature));
+}
+
+// The columns that no one of CsvOptions::features takes.
+void add_other_features(const std::string& file, const CsvOptions& options,
+                        const Positions& positions, CsvColumns& plan) {
+  std::vector<std::string> names =
+      options.columns.empty() ? unused_columns(file, positions, plan) : options.columns;
+  const DType dtype = options.integer_features ? DType::kInt64 : DType::kFloat32;
+  if (!options.separate_columns) {
+    if (names.empty()) return;
+    add_feature(file,
+                {.name = std::string(kFeatures),
+                 .dtype = dtype,
+                 .columns = std::move(names),
+                 .shape = options.feature_shape,
+                 .scale = options.scale},
+                "columns", positions, plan);
+    return;
+  }
+  for (std::string& name : names) {
+    CsvFeature feature{.name = name, .dtype = dtype, .columns = {name}, .scale = options.scale};
+    if (std::ranges::find(plan.features, name, &CsvFeature::name) != plan.features.end()) {
+      throw invalid(base::str_cat("column ", in_quotes(name), " of ", file,
+                                  " is a feature of its own, but one of CsvOptions::features is "
+                                  "called so, too"),
+                    "Call that differently, or list the columns to use in CsvOptions::columns");
+    }
+    add_feature(file, std::move(feature), "columns", positions, plan);
   }
 }
 
 }  // namespace
-
-void validate(const CsvOptions& options) {
-  if (!std::isfinite(options.scale) || options.scale == 0.0F) {
-    throw invalid(base::str_cat("CsvOptions::scale is ", options.scale),
-                  "Set it to a finite number other than 0, e.g. 1.0F / 255");
-  }
-  if (options.integer_features && options.scale != 1.0F) {
-    throw invalid(
-        base::str_cat("CsvOptions::scale is ", options.scale, " and integer_features is set"),
-        "Integers are not scaled: leave scale at 1");
-  }
-  constexpr std::string_view kNoDelimiter("\"\r\n\0", 4);
-  if (kNoDelimiter.find(options.delimiter) != std::string_view::npos) {
-    throw invalid(base::str_cat("CsvOptions::delimiter is the character number ",
-                                static_cast<int>(options.delimiter)),
-                  "Set it to the character between fields, e.g. ',' or ';' or a tab; a quote, a "
-                  "line break and NUL cannot be it");
-  }
-  if (!options.label.empty() && options.label_kind == LabelKind::kNone) {
-    throw invalid(base::str_cat("CsvOptions::label is ", in_quotes(options.label),
-                                " but label_kind is kNone"),
-                  "Set label to \"\" for a file without labels, or label_kind to kClassId or "
-                  "kValue");
-  }
-}
 
 CsvColumns plan_columns(const std::string& file, std::vector<std::string> names,
                         const CsvOptions& options) {
@@ -131,23 +174,23 @@ CsvColumns plan_columns(const std::string& file, std::vector<std::string> names,
   const Positions positions = index_of(plan.columns);
 
   if (!options.label.empty()) {
-    find_column(file, options.label, "label", positions, plan).use = CsvColumn::kLabel;
+    use(file, find_column(file, options.label, "label", positions, plan),
+        {.use = CsvColumn::Use::kLabel});
   }
-  for (const std::string& name : options.columns) {
-    use_as_feature(file, find_column(file, name, "columns", positions, plan), plan);
+  if (!options.weight.empty()) {
+    use(file, find_column(file, options.weight, "weight", positions, plan),
+        {.use = CsvColumn::Use::kWeight});
   }
-  if (options.columns.empty()) use_all_as_features(file, positions, plan);
-  if (plan.feature_count == 0) {
+  for (CsvFeature feature : options.features) {
+    if (feature.columns.empty()) feature.columns = {feature.name};
+    add_feature(file, std::move(feature), "features", positions, plan);
+  }
+  if (options.features.empty() || options.separate_columns) {
+    add_other_features(file, options, positions, plan);
+  }
+  if (plan.features.empty()) {
     throw invalid(base::str_cat(file, " has no column but the label ", in_quotes(options.label)),
                   "Add feature columns; or check CsvOptions::delimiter");
-  }
-  if (!options.feature_shape.empty() &&
-      tensor::element_count(options.feature_shape) != plan.feature_count) {
-    throw invalid(
-        base::str_cat("CsvOptions::feature_shape ", tensor::to_string(options.feature_shape),
-                      " holds ", tensor::element_count(options.feature_shape), " numbers, but ",
-                      plan.feature_count, " columns of ", file, " are features"),
-        "Make them equal, or leave feature_shape empty for a vector");
   }
   return plan;
 }

@@ -4,28 +4,29 @@
 #include <string>
 #include <vector>
 
-#include "dtrain/dataset.h"
+#include "dtrain/csv.h"
 
 namespace dtrain::inline v0::data {
 
 /// What a column of a CSV file is used for.
 struct CsvColumn {
-  static constexpr std::ptrdiff_t kUnused = -1;
-  static constexpr std::ptrdiff_t kLabel = -2;
+  enum class Use { kUnused, kLabel, kWeight, kFeature };
 
   std::string name;
-  std::ptrdiff_t use = kUnused;  ///< kUnused, kLabel, or the feature's position from 0.
+  Use use = Use::kUnused;
+  std::size_t feature = 0;   ///< Of CsvColumns::features, for kFeature.
+  std::size_t position = 0;  ///< Among the feature's columns.
 };
 
 /// The columns of a file in its order, from the names on its first line and the options.
 struct CsvColumns {
   std::vector<CsvColumn> columns;
-  std::size_t feature_count = 0;
+  std::vector<CsvFeature> features;  ///< With their columns and shapes filled in.
 };
 
 /// Throws invalid_argument that names `file` and lists the columns: a header of numbers only, an
-/// unknown, unnamed or repeated column among those used, no feature column, a feature_shape for
-/// another number of columns.
+/// unknown, unnamed or repeated column among those used, a column used twice, no feature column, a
+/// shape for another number of columns.
 CsvColumns plan_columns(const std::string& file, std::vector<std::string> names,
                         const CsvOptions& options);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "data/examples.h"
 #include "data/number.h"
 
 namespace dtrain::inline v0::data {
@@ -16,12 +17,16 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 // libcsv sees at most this much at once, so that the limit on a field is checked in time.
 constexpr std::size_t kPieceBytesMax = std::size_t{64} * 1024;
 constexpr std::size_t kParserBlockBytes = 4096;
+constexpr std::size_t kRowsMin = 64;
 
 }  // namespace
 
 CsvReader::CsvReader(std::string file, CsvOptions options)
     : file_(std::move(file)), options_(std::move(options)) {
   validate(options_);
+  for (const std::string& name : options_.label_vocabulary) {
+    classes_.emplace(name, static_cast<std::int32_t>(classes_.size()));
+  }
   if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI) != 0) throw std::bad_alloc();
   csv_set_delim(&parser_, static_cast<unsigned char>(options_.delimiter));
   csv_set_blk_size(&parser_, kParserBlockBytes);
@@ -77,7 +82,7 @@ void CsvReader::parse(std::string_view piece) {
   }
 }
 
-Examples CsvReader::finish() {
+void CsvReader::end() {
   if (mark_bytes_ < kByteOrderMark.size()) parse(kByteOrderMark.substr(0, mark_bytes_));
   const int result = csv_fini(&parser_, &field_ended, &row_ended, this);
   throw_failure();
@@ -89,20 +94,37 @@ Examples CsvReader::finish() {
     throw Error(ErrorCode::kInvalidArgument, base::str_cat(file_, " is empty"),
                 "Give a file with column names on its first line and an example on each other");
   }
-  if (examples_.count == 0) {
+  if (total_ + count_ == 0) {
     throw Error(ErrorCode::kInvalidArgument,
                 base::str_cat(file_, " has column names but no example"),
                 "Add at least one line of values");
   }
-  const auto width = static_cast<std::int64_t>(plan_->feature_count);
-  examples_.feature_shape = options_.feature_shape.empty() ? Shape{width} : options_.feature_shape;
-  examples_.label_kind = options_.label.empty() ? LabelKind::kNone : options_.label_kind;
-  if (examples_.label_kind == LabelKind::kValue) examples_.target_shape = {1};
-  examples_.features.shrink_to_fit();
-  examples_.integer_features.shrink_to_fit();
-  examples_.labels.shrink_to_fit();
-  examples_.targets.shrink_to_fit();
-  return std::move(examples_);
+}
+
+void CsvReader::take(Examples& examples) {
+  if (!plan_) return;
+  if (examples.features.empty()) examples = empty_like(examples_);
+  clear(examples);
+  const bool inside_row = field_ > 0;
+  if (inside_row) append(examples, examples_, count_, 1);
+  resize(count_);
+  std::swap(examples_, examples);
+  resize(inside_row ? 1 : 0);
+  total_ += std::exchange(count_, 0);
+  string_bytes_ = 0;
+}
+
+Examples CsvReader::finish() {
+  end();
+  Examples examples;
+  take(examples);
+  for (std::vector<Column>* columns : {&examples.features, &examples.targets}) {
+    for (Column& column : *columns) {
+      if (auto* floats = std::get_if<std::vector<float>>(&column.values)) floats->shrink_to_fit();
+      if (auto* ids = std::get_if<std::vector<std::int64_t>>(&column.values)) ids->shrink_to_fit();
+    }
+  }
+  return examples;
 }
 
 void CsvReader::throw_failure() {
@@ -130,6 +152,59 @@ void CsvReader::row_ended(int /*terminator*/, void* reader) {
   }
 }
 
+void CsvReader::start(std::vector<std::string> header) {
+  plan_ = plan_columns(file_, std::move(header), options_);
+  for (const CsvFeature& feature : plan_->features) {
+    examples_.features.push_back(empty_column({feature.name, feature.dtype, feature.shape}));
+    row_bytes_ += feature.columns.size() * element_bytes(feature.dtype);
+  }
+  if (!options_.label.empty()) {
+    const bool classes = options_.label_kind == LabelKind::kClassId;
+    examples_.targets.push_back(
+        empty_column(classes ? FeatureInfo{options_.label, DType::kInt32, {}}
+                             : FeatureInfo{options_.label, DType::kFloat32, {1}}));
+    row_bytes_ += sizeof(float);
+  }
+  if (!options_.weight.empty()) row_bytes_ += sizeof(float);
+  for (const CsvColumn& column : plan_->columns) {
+    Sink& sink = sinks_.emplace_back(Sink{.use = column.use, .column = &column});
+    if (column.use != CsvColumn::Use::kFeature) continue;
+    const CsvFeature& feature = plan_->features[column.feature];
+    sink.dtype = feature.dtype;
+    sink.width = feature.columns.size();
+    sink.position = column.position;
+    sink.scale = feature.scale;
+    if (feature.missing) sink.missing = &*feature.missing;
+  }
+}
+
+void CsvReader::resize(std::size_t rows) {
+  capacity_ = rows;
+  for (Column& column : examples_.features) {
+    const std::size_t size = rows * width(column);
+    std::visit([size](auto& values) { values.resize(size); }, column.values);
+  }
+  for (Column& column : examples_.targets) {
+    std::visit([rows](auto& values) { values.resize(rows); }, column.values);
+  }
+  if (!options_.weight.empty()) examples_.weights.resize(rows);
+  for (Sink& sink : sinks_) {
+    if (sink.use == CsvColumn::Use::kWeight) sink.floats = examples_.weights.data();
+    if (sink.use == CsvColumn::Use::kUnused || sink.use == CsvColumn::Use::kWeight) continue;
+    Column& column = sink.use == CsvColumn::Use::kLabel ? examples_.targets.front()
+                                                        : examples_.features[sink.column->feature];
+    if (auto* floats = std::get_if<std::vector<float>>(&column.values)) {
+      sink.floats = floats->data();
+    } else if (auto* integers = std::get_if<std::vector<std::int64_t>>(&column.values)) {
+      sink.integers = integers->data();
+    } else if (auto* classes = std::get_if<std::vector<std::int32_t>>(&column.values)) {
+      sink.classes = classes->data();
+    } else {
+      sink.strings = &std::get<Strings>(column.values);
+    }
+  }
+}
+
 void CsvReader::add_field(std::string_view text) {
   if (!plan_) {
     if (header_.size() == kCsvColumnsMax) {
@@ -141,28 +216,13 @@ void CsvReader::add_field(std::string_view text) {
     return;
   }
   const std::size_t index = field_++;
-  if (index == 0) {
-    const std::size_t features = (examples_.count + 1) * plan_->feature_count;
-    if (options_.integer_features) {
-      examples_.integer_features.resize(features);
-    } else {
-      examples_.features.resize(features);
-    }
-  }
-  if (index >= plan_->columns.size()) return;
-  const CsvColumn& column = plan_->columns[index];
-  if (column.use == CsvColumn::kLabel) {
-    add_label(column, text);
-  } else if (column.use != CsvColumn::kUnused && options_.integer_features) {
-    add_integer(column, text);
-  } else if (column.use != CsvColumn::kUnused) {
-    add_feature(column, text);
-  }
+  if (index == 0 && count_ == capacity_) resize(std::max(kRowsMin, 2 * capacity_));
+  if (index < sinks_.size()) add_value(sinks_[index], text);
 }
 
 void CsvReader::end_row() {
   if (!plan_) {
-    plan_ = plan_columns(file_, std::exchange(header_, {}), options_);
+    start(std::exchange(header_, {}));
     return;
   }
   if (field_ != plan_->columns.size()) {
@@ -173,12 +233,8 @@ void CsvReader::end_row() {
   }
   if (row_error_) throw *row_error_;
   field_ = 0;
-  ++examples_.count;
-  const std::uint64_t bytes =
-      std::uint64_t{sizeof(float)} * examples_.features.size() +
-      std::uint64_t{sizeof(std::int64_t)} * examples_.integer_features.size() +
-      std::uint64_t{sizeof(float)} * examples_.count;
-  if (bytes > options_.memory_bytes_max) {
+  ++count_;
+  if (count_ * row_bytes_ + string_bytes_ > options_.memory_bytes_max) {
     throw Error(
         ErrorCode::kResourceExhausted,
         base::str_cat("the examples of ", file_, " up to line ", line_, " take more than the ",
@@ -187,75 +243,106 @@ void CsvReader::end_row() {
   }
 }
 
-void CsvReader::add_feature(const CsvColumn& column, std::string_view text) {
+void CsvReader::add_value(const Sink& sink, std::string_view text) {
+  switch (sink.use) {
+    case CsvColumn::Use::kUnused:
+      return;
+    case CsvColumn::Use::kWeight:
+      return add_weight(sink, text);
+    case CsvColumn::Use::kLabel:
+      if (options_.label_kind == LabelKind::kClassId) return add_class(sink, text);
+      return add_float(sink, text, sink.floats[count_]);
+    case CsvColumn::Use::kFeature:
+      break;
+  }
+  const std::size_t at = count_ * sink.width + sink.position;
+  switch (sink.dtype) {
+    case DType::kInt64:
+      return add_integer(sink, text, sink.integers[at]);
+    case DType::kString:
+      return add_string(sink, text, at);
+    default:
+      return add_float(sink, text, sink.floats[at]);
+  }
+}
+
+void CsvReader::add_float(const Sink& sink, std::string_view text, float& out) {
   float value = 0.0F;
-  const ParseStatus status = parse_float(text, value);
+  const bool is_missing = text.empty() && sink.missing != nullptr;
+  const ParseStatus status = parse_float(is_missing ? *sink.missing : text, value);
   if (status == ParseStatus::kNotANumber) {
-    reject_value(column, text, "is not a number",
-                 "Correct it, or leave the column out with CsvOptions::columns");
+    reject_value(sink, text, "is not a number",
+                 sink.use == CsvColumn::Use::kFeature
+                     ? "Correct it, or leave the column out with CsvOptions::columns"
+                     : "Correct it");
     return;
   }
-  value *= options_.scale;
+  if (!is_missing) value *= sink.scale;
   if (status == ParseStatus::kOutOfRange || (!std::isfinite(value) && !options_.allow_non_finite)) {
-    reject_value(column, text, "is not a finite float",
+    reject_value(sink, text, "is not a finite float",
                  "Correct it; CsvOptions::allow_non_finite admits nan and inf");
     return;
   }
-  const std::size_t row = examples_.count * plan_->feature_count;
-  examples_.features[row + static_cast<std::size_t>(column.use)] = value;
+  out = value;
 }
 
-void CsvReader::add_integer(const CsvColumn& column, std::string_view text) {
-  std::int64_t value = 0;
-  const ParseStatus status = parse_int64(text, value);
+void CsvReader::add_integer(const Sink& sink, std::string_view text, std::int64_t& out) {
+  const bool is_missing = text.empty() && sink.missing != nullptr;
+  const ParseStatus status = parse_int64(is_missing ? *sink.missing : text, out);
   if (status == ParseStatus::kNotANumber) {
-    reject_value(column, text, "is not an integer",
-                 "Correct it, or leave CsvOptions::integer_features off");
-    return;
+    reject_value(sink, text, "is not an integer", "Correct it, or read the column as floats");
+  } else if (status == ParseStatus::kOutOfRange) {
+    reject_value(sink, text, "does not fit into 64 bits", "Use smaller ids");
   }
-  if (status == ParseStatus::kOutOfRange) {
-    reject_value(column, text, "does not fit into 64 bits", "Use smaller ids");
-    return;
-  }
-  const std::size_t row = examples_.count * plan_->feature_count;
-  examples_.integer_features[row + static_cast<std::size_t>(column.use)] = value;
 }
 
-void CsvReader::add_label(const CsvColumn& column, std::string_view text) {
-  if (options_.label_kind == LabelKind::kValue) {
-    float value = 0.0F;
-    const ParseStatus status = parse_float(text, value);
-    if (status == ParseStatus::kNotANumber) {
-      reject_value(column, text, "is not a number", "Correct the label");
-    } else if (status == ParseStatus::kOutOfRange ||
-               (!std::isfinite(value) && !options_.allow_non_finite)) {
-      reject_value(column, text, "is not a finite float",
-                   "Correct it; CsvOptions::allow_non_finite admits nan and inf");
-    } else {
-      examples_.targets.push_back(value);
+void CsvReader::add_string(const Sink& sink, std::string_view text, std::size_t at) {
+  if (text.empty()) {
+    if (sink.missing == nullptr) return reject_value(sink, text, "", "");
+    text = *sink.missing;
+  }
+  string_bytes_ += text.size();
+  sink.strings->set(at, text);
+}
+
+void CsvReader::add_class(const Sink& sink, std::string_view text) {
+  std::int32_t& id = sink.classes[count_];
+  if (!classes_.empty()) {
+    const auto found = classes_.find(text);
+    if (found == classes_.end()) {
+      return reject_value(sink, text, "is no class of CsvOptions::label_vocabulary",
+                          "Correct it, or add it to the vocabulary");
     }
+    id = found->second;
     return;
   }
-  std::int32_t id = 0;
   const ParseStatus status = parse_int32(text, id);
   if (status == ParseStatus::kNotANumber) {
-    reject_value(column, text, "is no class id: it is not an integer",
-                 "Number the classes from 0, or set CsvOptions::label_kind to kValue");
+    reject_value(sink, text, "is no class id: it is not an integer",
+                 "Number the classes from 0, list their names in CsvOptions::label_vocabulary, or "
+                 "set label_kind to kValue");
   } else if (status == ParseStatus::kOutOfRange || id < 0) {
-    reject_value(column, text, "is no class id: it is not between 0 and 2147483647",
+    reject_value(sink, text, "is no class id: it is not between 0 and 2147483647",
                  "Number the classes from 0, or set CsvOptions::label_kind to kValue");
-  } else {
-    examples_.labels.push_back(id);
   }
 }
 
-void CsvReader::reject_value(const CsvColumn& column, std::string_view text,
-                             std::string_view happened, std::string_view advice) {
+void CsvReader::add_weight(const Sink& sink, std::string_view text) {
+  float weight = 0.0F;
+  if (parse_float(text, weight) != ParseStatus::kOk || !std::isfinite(weight) || weight < 0.0F) {
+    return reject_value(sink, text, "is no weight", "Give a finite number from 0");
+  }
+  sink.floats[count_] = weight;
+}
+
+void CsvReader::reject_value(const Sink& sink, std::string_view text, std::string_view happened,
+                             std::string_view advice) {
   if (row_error_) return;
-  const std::string place = base::str_cat(at_line(), ", column ", in_quotes(column.name));
+  const std::string place = base::str_cat(at_line(), ", column ", in_quotes(sink.column->name));
   if (text.empty()) {
     row_error_.emplace(ErrorCode::kInvalidArgument, base::str_cat(place, ": the field is empty"),
-                       "Fill it in, remove the line, or leave the column out");
+                       "Fill it in, remove the line, say with CsvFeature::missing what it counts "
+                       "as, or leave the column out");
     return;
   }
   row_error_.emplace(ErrorCode::kInvalidArgument,

@@ -8,11 +8,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "data/csv_columns.h"
-#include "data/examples.h"
 #include "dtrain/error.h"
+#include "dtrain/examples.h"
 
 namespace dtrain::inline v0::data {
 
@@ -34,9 +35,35 @@ class CsvReader {
   /// The next bytes; where pieces end makes no difference.
   void feed(std::string_view bytes);
   /// The end of the file. Call once.
+  void end();
+  /// Exchanges `examples` for those read since the last time, maybe none, and uses its memory for
+  /// others. Give what another take() gave, or nothing; before the header is read it stays so.
+  void take(Examples& examples);
+  /// end() and take().
   Examples finish();
 
  private:
+  /// Where the values of a file's column go.
+  struct Sink {
+    CsvColumn::Use use = CsvColumn::Use::kUnused;
+    DType dtype = DType::kFloat32;
+    std::size_t width = 0;  // Of the column's feature.
+    std::size_t position = 0;
+    float scale = 1.0F;
+    float* floats = nullptr;  // The first of all examples', of the column's type.
+    std::int32_t* classes = nullptr;
+    std::int64_t* integers = nullptr;
+    Strings* strings = nullptr;
+    const std::string* missing = nullptr;
+    const CsvColumn* column = nullptr;
+  };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+
   static void field_ended(void* text, std::size_t bytes, void* reader);
   static void row_ended(int terminator, void* reader);
 
@@ -45,25 +72,38 @@ class CsvReader {
   void throw_failure();
   void add_field(std::string_view text);
   void end_row();
-  void add_feature(const CsvColumn& column, std::string_view text);
-  void add_integer(const CsvColumn& column, std::string_view text);
-  void add_label(const CsvColumn& column, std::string_view text);
+  void start(std::vector<std::string> header);
+  /// Makes place for `rows` examples, and has the sinks point there.
+  void resize(std::size_t rows);
+  void add_value(const Sink& sink, std::string_view text);
+  void add_float(const Sink& sink, std::string_view text, float& out);
+  void add_integer(const Sink& sink, std::string_view text, std::int64_t& out);
+  void add_string(const Sink& sink, std::string_view text, std::size_t at);
+  void add_class(const Sink& sink, std::string_view text);
+  void add_weight(const Sink& sink, std::string_view text);
   /// Keeps the first error of a row, which is reported only when the row has the right number of
   /// fields: otherwise that is what is wrong.
-  void reject_value(const CsvColumn& column, std::string_view text, std::string_view happened,
+  void reject_value(const Sink& sink, std::string_view text, std::string_view happened,
                     std::string_view advice);
   std::string at_line() const;
 
   const std::string file_;
   const CsvOptions options_;
+  std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> classes_;
   csv_parser parser_{};
   std::size_t mark_bytes_ = 0;
   std::uint64_t line_ = 1;
   std::exception_ptr failure_;
   std::vector<std::string> header_;
   std::optional<CsvColumns> plan_;
+  std::vector<Sink> sinks_;  // One for each column.
+  std::size_t row_bytes_ = 0;
+  std::uint64_t string_bytes_ = 0;
   std::size_t field_ = 0;
   std::optional<Error> row_error_;
+  std::uint64_t total_ = 0;  // Examples that were taken.
+  std::size_t count_ = 0;    // Examples since.
+  std::size_t capacity_ = 0;
   Examples examples_;
 };
 

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "base/strings.h"
 #include "data/csv_reader.h"
 #include "data/examples.h"
 #include "data/gzip_file.h"
+#include "data/number.h"
 #include "dtrain/error.h"
 #include "tensor/layout.h"
 
@@ -20,119 +22,101 @@ Error invalid(std::string_view happened, std::string_view advice) {
   return Error(ErrorCode::kInvalidArgument, happened, advice);
 }
 
-void check_finite(std::span<const float> values, std::size_t width, std::string_view what) {
-  const auto wrong =
-      std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
-  if (wrong == values.end()) return;
-  const auto at = static_cast<std::size_t>(wrong - values.begin());
-  throw invalid(base::str_cat(what, " ", at % width, " of example ", at / width, " is ", *wrong),
-                "Replace it with a finite number, or leave the example out");
-}
-
-void set_features(std::span<const float> features, std::size_t width, data::Examples& examples) {
-  check_finite(features, width, "feature");
-  examples.features.assign(features.begin(), features.end());
-}
-void set_features(std::span<const std::int64_t> features, std::size_t /*width*/,
-                  data::Examples& examples) {
-  examples.integer_features.assign(features.begin(), features.end());
-}
-
-template <typename Feature>
-data::Examples with_features(std::span<const Feature> features, const Shape& feature_shape) {
-  if (feature_shape.empty()) {
+template <typename T>
+Examples one_feature(std::span<const T> features, const Shape& shape) {
+  if (shape.empty()) {
     throw invalid("feature_shape is empty", "Give one example's shape: {1} for a single number");
   }
-  const std::size_t width = tensor::element_count(feature_shape);
-  if (features.empty()) {
-    throw invalid("the data set has no example", "Give the features of at least one");
-  }
-  if (features.size() % width != 0) {
-    throw invalid(base::str_cat(features.size(),
-                                " features are no whole number of examples of "
-                                "shape ",
-                                tensor::to_string(feature_shape), ", ", width, " numbers each"),
-                  "feature_shape is the shape of one example; check it and the features' length");
-  }
-  data::Examples examples;
-  examples.count = features.size() / width;
-  examples.feature_shape = feature_shape;
-  set_features(features, width, examples);
-  return examples;
+  return {.features = {{std::string(data::kFeatures),
+                        std::vector<T>(features.begin(), features.end()), shape}}};
 }
 
-void set_labels(std::span<const std::int32_t> labels, data::Examples& examples) {
-  if (labels.size() != examples.count) {
-    throw invalid(base::str_cat(labels.size(), " labels for ", examples.count, " examples"),
-                  "Give one label for each example");
-  }
-  const auto negative =
-      std::find_if(labels.begin(), labels.end(), [](std::int32_t label) { return label < 0; });
-  if (negative != labels.end()) {
-    throw invalid(
-        base::str_cat("the label of example ", negative - labels.begin(), " is ", *negative),
-        "Class ids count from 0; give float targets for regression");
-  }
-  examples.label_kind = LabelKind::kClassId;
-  examples.labels.assign(labels.begin(), labels.end());
-}
-
-void set_targets(std::span<const float> targets, const Shape& target_shape,
-                 data::Examples& examples) {
-  if (target_shape.empty()) {
+template <typename T>
+void add_target(Examples& examples, std::span<const T> targets, const Shape& shape) {
+  if (std::is_same_v<T, float> && shape.empty()) {
     throw invalid("target_shape is empty", "Give one example's shape: {1} for a single number");
   }
-  const std::size_t width = tensor::element_count(target_shape);
-  if (targets.size() % width != 0 || targets.size() / width != examples.count) {
-    throw invalid(
-        base::str_cat(targets.size(), " targets for ", examples.count,
-                      " examples with targets of shape ", tensor::to_string(target_shape)),
-        base::str_cat("Give ", width, " for each example"));
+  examples.targets.push_back(
+      {std::string(data::kTargets), std::vector<T>(targets.begin(), targets.end()), shape});
+}
+
+/// Of examples that are right.
+std::shared_ptr<const data::Table> make_table(Examples examples) {
+  auto table = std::make_shared<data::Table>();
+  table->size = examples.size();
+  table->features = data::infos(examples.features);
+  table->targets = data::infos(examples.targets);
+  table->examples = std::move(examples);
+  return table;
+}
+
+template <typename T>
+constexpr DType dtype_for() {
+  return tensor::dtype_of<T>();
+}
+
+/// The values of examples [begin, begin + size) of the column called `name`.
+template <typename T>
+std::span<const T> values_of(const std::vector<Column>& columns, const char* kind,
+                             std::string_view name, std::size_t begin, std::size_t size) {
+  const auto found = std::ranges::find(columns, name, &Column::name);
+  if (found == columns.end()) {
+    throw Error(ErrorCode::kNotFound,
+                base::str_cat("the data set has no ", kind, " ", data::in_quotes(name)),
+                base::str_cat("It has ", data::list(data::infos(columns))));
   }
-  check_finite(targets, width, "target");
-  examples.label_kind = LabelKind::kValue;
-  examples.target_shape = target_shape;
-  examples.targets.assign(targets.begin(), targets.end());
+  if (found->dtype() != dtype_for<T>()) {
+    throw invalid(base::str_cat(kind, " ", data::in_quotes(name), " is ",
+                                dtype_name(found->dtype()), ", not ", dtype_name(dtype_for<T>())),
+                  "Ask for its own type");
+  }
+  return data::view(*found, begin, size).template as<T>();
 }
 
 }  // namespace
 
-Dataset::Dataset(std::shared_ptr<const data::Examples> examples) : examples_(std::move(examples)) {}
+Dataset::Dataset(std::shared_ptr<const data::Table> table)
+    : table_(std::move(table)), size_(table_->size) {}
+
+Dataset Dataset::from_columns(Examples examples) {
+  data::check(examples, "");
+  return Dataset(make_table(std::move(examples)));
+}
 
 Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape) {
-  return Dataset(std::make_shared<data::Examples>(with_features(features, feature_shape)));
+  return from_columns(one_feature(features, feature_shape));
 }
 
 Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape,
                              std::span<const std::int32_t> labels) {
-  data::Examples examples = with_features(features, feature_shape);
-  set_labels(labels, examples);
-  return Dataset(std::make_shared<data::Examples>(std::move(examples)));
+  Examples examples = one_feature(features, feature_shape);
+  add_target(examples, labels, {});
+  return from_columns(std::move(examples));
 }
 
 Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape,
                              std::span<const float> targets, const Shape& target_shape) {
-  data::Examples examples = with_features(features, feature_shape);
-  set_targets(targets, target_shape, examples);
-  return Dataset(std::make_shared<data::Examples>(std::move(examples)));
+  Examples examples = one_feature(features, feature_shape);
+  add_target(examples, targets, target_shape);
+  return from_columns(std::move(examples));
 }
 
 Dataset Dataset::from_memory(std::span<const std::int64_t> features, const Shape& feature_shape) {
-  return Dataset(std::make_shared<data::Examples>(with_features(features, feature_shape)));
+  return from_columns(one_feature(features, feature_shape));
 }
 
 Dataset Dataset::from_memory(std::span<const std::int64_t> features, const Shape& feature_shape,
                              std::span<const std::int32_t> labels) {
-  data::Examples examples = with_features(features, feature_shape);
-  set_labels(labels, examples);
-  return Dataset(std::make_shared<data::Examples>(std::move(examples)));
+  Examples examples = one_feature(features, feature_shape);
+  add_target(examples, labels, {});
+  return from_columns(std::move(examples));
 }
 
 Dataset Dataset::from_memory(std::span<const std::int64_t> features, const Shape& feature_shape,
                              std::span<const float> targets, const Shape& target_shape) {
-  data::Examples examples = with_features(features, feature_shape);
-  set_targets(targets, target_shape, examples);
-  return Dataset(std::make_shared<data::Examples>(std::move(examples)));
+  Examples examples = one_feature(features, feature_shape);
+  add_target(examples, targets, target_shape);
+  return from_columns(std::move(examples));
 }
 
 Dataset Dataset::from_csv(const std::string& path, const CsvOptions& options) {
@@ -144,18 +128,84 @@ Dataset Dataset::from_csv(const std::string& path, const CsvOptions& options) {
     bytes = file.read(buffer);
     reader.feed({buffer.data(), bytes});
   } while (bytes == buffer.size());
-  return Dataset(std::make_shared<data::Examples>(reader.finish()));
+  return Dataset(make_table(reader.finish()));
 }
 
-std::size_t Dataset::size() const noexcept { return examples_->count; }
-const Shape& Dataset::feature_shape() const noexcept { return examples_->feature_shape; }
-LabelKind Dataset::label_kind() const noexcept { return examples_->label_kind; }
-const Shape& Dataset::target_shape() const noexcept { return examples_->target_shape; }
-std::span<const float> Dataset::features() const noexcept { return examples_->features; }
-std::span<const std::int64_t> Dataset::integer_features() const noexcept {
-  return examples_->integer_features;
+std::size_t Dataset::size() const noexcept { return size_; }
+const std::vector<FeatureInfo>& Dataset::features() const noexcept { return table_->features; }
+const std::vector<FeatureInfo>& Dataset::targets() const noexcept { return table_->targets; }
+
+template <typename T>
+std::span<const T> Dataset::feature(std::string_view name) const {
+  return values_of<T>(table_->examples.features, "feature", name, begin_, size_);
 }
-std::span<const std::int32_t> Dataset::labels() const noexcept { return examples_->labels; }
-std::span<const float> Dataset::targets() const noexcept { return examples_->targets; }
+template DTRAIN_EXPORT std::span<const float> Dataset::feature(std::string_view) const;
+template DTRAIN_EXPORT std::span<const std::int64_t> Dataset::feature(std::string_view) const;
+template DTRAIN_EXPORT std::span<const std::string_view> Dataset::feature(std::string_view) const;
+
+template <typename T>
+std::span<const T> Dataset::target(std::string_view name) const {
+  return values_of<T>(table_->examples.targets, "target", name, begin_, size_);
+}
+template DTRAIN_EXPORT std::span<const float> Dataset::target(std::string_view) const;
+template DTRAIN_EXPORT std::span<const std::int32_t> Dataset::target(std::string_view) const;
+
+std::span<const float> Dataset::weights() const noexcept {
+  const std::span<const float> all = table_->examples.weights;
+  return all.empty() ? all : all.subspan(begin_, size_);
+}
+
+Dataset Dataset::slice(std::size_t begin, std::size_t count) const {
+  if (count == 0 || begin > size_ || count > size_ - begin) {
+    throw invalid(base::str_cat("the data set has ", size_, " examples, and not ", count,
+                                " from example ", begin, " on"),
+                  "Give a part of them, at least one");
+  }
+  Dataset part = *this;
+  part.begin_ += begin;
+  part.size_ = count;
+  return part;
+}
+
+Dataset Dataset::take(std::size_t count) const { return slice(0, std::min(count, size_)); }
+
+std::pair<Dataset, Dataset> Dataset::split(double last_fraction) const {
+  const bool in_range = last_fraction > 0.0 && last_fraction < 1.0;
+  const auto first =
+      in_range
+          ? static_cast<std::size_t>(std::floor(static_cast<double>(size_) * (1.0 - last_fraction)))
+          : 0;
+  if (first == 0 || first >= size_) {
+    throw invalid(
+        base::str_cat("the last ", last_fraction, " of ", size_, " examples leaves one part empty"),
+        "Give a fraction between 0 and 1 that leaves both at least one example");
+  }
+  return {slice(0, first), slice(first, size_ - first)};
+}
+
+Dataset Dataset::subset(std::span<const std::uint64_t> indices) const {
+  std::vector<std::uint64_t> places(indices.begin(), indices.end());
+  for (std::uint64_t& place : places) {
+    if (place >= size_) {
+      throw invalid(base::str_cat("there is no example ", place, ": the data set has ", size_),
+                    base::str_cat("Give indices from 0 to ", size_ - 1));
+    }
+    place += begin_;
+  }
+  Examples examples = data::empty_like(table_->examples);
+  data::append(examples, table_->examples, places);
+  return Dataset(make_table(std::move(examples)));
+}
+
+Dataset Dataset::concatenate(const Dataset& other) const {
+  const Examples& mine = table_->examples;
+  const Examples& theirs = other.table_->examples;
+  data::check_alike(mine, theirs, "the other data set");
+  Examples examples = data::empty_like(mine);
+  data::reserve(examples, size_ + other.size_);
+  data::append(examples, mine, begin_, size_);
+  data::append(examples, theirs, other.begin_, other.size_);
+  return Dataset(make_table(std::move(examples)));
+}
 
 }  // namespace dtrain::inline v0

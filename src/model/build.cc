@@ -22,8 +22,10 @@ class Builder {
   Builder(const Sequential& description, std::uint64_t seed)
       : seed_(seed), shape_(description.input_shape) {}
 
-  void add(std::size_t index, std::string name, const Layer& layer) {
+  /// `last`: no layer comes behind it.
+  void add(std::size_t index, std::string name, const Layer& layer, bool last) {
     index_ = index;
+    last_ = last;
     name_ = std::move(name);
     std::visit([this](const auto& kind) { add(kind); }, layer);
   }
@@ -58,13 +60,15 @@ class Builder {
                            " units are more than memory can address"),
              "Use fewer of them");
     }
-    const bool softmax = dense.activation == Activation::kSoftmax;
+    // What goes into the last sigmoid is what a loss wants.
+    const bool apart = dense.activation == Activation::kSoftmax ||
+                       (last_ && dense.activation == Activation::kSigmoid);
     push(make_dense(name_, {.shape = shape,
-                            .activation = softmax ? Activation::kLinear : dense.activation,
+                            .activation = apart ? Activation::kLinear : dense.activation,
                             .use_bias = dense.use_bias,
                             .kernel_initializer = dense.kernel_initializer,
                             .bias_initializer = dense.bias_initializer}));
-    if (softmax) push(make_activation(Activation::kSoftmax, rows_per_example(), columns()));
+    if (apart) push(make_activation(dense.activation, rows_per_example(), columns()));
   }
 
   void add(const ActivationLayer& layer) {
@@ -111,6 +115,7 @@ class Builder {
   const std::uint64_t seed_;
   Shape shape_;
   std::size_t index_ = 0;
+  bool last_ = false;
   std::string name_;
   std::vector<Stage> stages_;
 };
@@ -165,7 +170,9 @@ std::vector<Stage> build_stages(const Sequential& description, std::uint64_t see
   }
   const std::vector<std::string> names = layer_names(description);
   Builder builder(description, seed);
-  for (std::size_t i = 0; i < names.size(); ++i) builder.add(i, names[i], description.layers[i]);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    builder.add(i, names[i], description.layers[i], i + 1 == names.size());
+  }
   return builder.take();
 }
 

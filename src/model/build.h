@@ -20,8 +20,8 @@ struct Stage {
 };
 
 /// A description turned into operations in order, shapes inferred. A layer may give none (Flatten)
-/// or several (Dense with softmax). Throws invalid_argument that names the layer by index and name,
-/// what it got and what it needs.
+/// or several (Dense with softmax, or with sigmoid as the last). Throws invalid_argument that names
+/// the layer by index and name, what it got and what it needs.
 std::vector<Stage> build_stages(const Sequential& description, std::uint64_t seed);
 
 /// Names of the layers, in order: the ones given, or Keras's ("dense", "dense_1", ...). Throws

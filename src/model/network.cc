@@ -127,9 +127,12 @@ std::span<float> Network::mutable_values() {
   return {own_values_.data(), layout_.count()};
 }
 
-void Network::set_objective(const Loss& loss, std::vector<Metric> metrics) {
-  objective_.emplace(loss, std::move(metrics), output_shape_,
-                     stages_.back().operation->is_softmax());
+void Network::set_objective(const Loss& loss, std::vector<Metric> metrics,
+                            std::vector<Metric> weighted_metrics) {
+  objective_.emplace(ObjectiveOptions{.loss = loss,
+                                      .metrics = std::move(metrics),
+                                      .weighted_metrics = std::move(weighted_metrics)},
+                     output_shape_, stages_.back().operation->activation());
 }
 
 const Objective& Network::objective() const {
@@ -144,17 +147,23 @@ void Network::check_inputs(const tensor::Batch& batch) const {
   if (batch.size == 0) {
     throw Error(ErrorCode::kInvalidArgument, "the batch is empty", "Give at least 1 example");
   }
-  const bool ids = id_count_ > 0 && batch.inputs.dtype == tensor::DType::kInt64;
-  if (batch.inputs.dtype != tensor::DType::kFloat32 && !ids) {
+  if (batch.inputs.size() != 1) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        base::str_cat("the batch has ", batch.inputs.size(), " inputs, the model takes one"),
+        "Give one input");
+  }
+  const bool ids = id_count_ > 0 && batch.inputs[0].dtype == tensor::DType::kInt64;
+  if (batch.inputs[0].dtype != tensor::DType::kFloat32 && !ids) {
     throw Error(ErrorCode::kInvalidArgument,
-                base::str_cat("the model's inputs are ", dtype_name(batch.inputs.dtype)),
+                base::str_cat("the model's inputs are ", dtype_name(batch.inputs[0].dtype)),
                 id_count_ > 0 ? "Give them as int64 or float32" : "Give them as float32");
   }
-  const Shape& got = batch.inputs.shape;
+  const Shape& got = batch.inputs[0].shape;
   const bool fits =
       !got.empty() && got[0] == static_cast<std::int64_t>(batch.size) &&
       std::equal(got.begin() + 1, got.end(), input_shape_.begin(), input_shape_.end()) &&
-      batch.inputs.count == batch.size * input_count_;
+      batch.inputs[0].count == batch.size * input_count_;
   if (fits) return;
   Shape needed = input_shape_;
   needed.insert(needed.begin(), static_cast<std::int64_t>(batch.size));
@@ -165,15 +174,29 @@ void Network::check_inputs(const tensor::Batch& batch) const {
               "Change Sequential::input_shape, or the columns of the data");
 }
 
+Truth Network::truth_of(const tensor::Batch& batch) {
+  static const tensor::View kNone;
+  if (batch.targets.size() > 1) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        base::str_cat("the batch has ", batch.targets.size(), " targets, the model one output"),
+        "Give one target");
+  }
+  return {.size = batch.size,
+          .targets = batch.targets.empty() ? kNone : batch.targets.front(),
+          .weights = batch.weights,
+          .example_indices = batch.example_indices};
+}
+
 void Network::train_step(const tensor::Batch& batch, std::int64_t step, Sums& sums) {
-  objective().check_targets(batch);
+  objective().check(truth_of(batch));
   const Pass pass = make_pass(batch, true, step);
   const std::size_t count = forward_and_measure(pass, batch, sums);
   backward(pass, count, gradient_buffers_[0].data());
 }
 
 void Network::evaluate_step(const tensor::Batch& batch, Sums& sums) {
-  objective().check_targets(batch);
+  objective().check(truth_of(batch));
   forward_and_measure(make_pass(batch, false, 0), batch, sums);
 }
 

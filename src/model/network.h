@@ -108,7 +108,8 @@ class Network {
 
   /// What train_step and evaluate_step measure. May be called again. Throws invalid_argument where
   /// loss, metrics and the last layer do not fit.
-  void set_objective(const Loss& loss, std::vector<Metric> metrics);
+  void set_objective(const Loss& loss, std::vector<Metric> metrics,
+                     std::vector<Metric> weighted_metrics = {});
   bool has_objective() const { return objective_.has_value(); }
   /// Throws failed_precondition before set_objective().
   const Objective& objective() const;
@@ -138,6 +139,7 @@ class Network {
 
   void plan_layout();
   void check_inputs(const tensor::Batch& batch) const;
+  static Truth truth_of(const tensor::Batch& batch);
   Pass make_pass(const tensor::Batch& batch, bool training, std::int64_t step);
   // network_rows.cc: ids and the rows they name.
   void read_ids(const tensor::Batch& batch);

@@ -31,7 +31,7 @@ Pass Network::make_pass(const tensor::Batch& batch, bool training, std::int64_t 
 }
 
 const float* Network::inputs_on_device(const tensor::Batch& batch) {
-  const auto inputs = batch.inputs.as<float>();
+  const auto inputs = batch.inputs[0].as<float>();
   if (device_.is_host_memory()) return inputs.data();
   const auto copy = inputs_.reserve(device_, inputs.size());
   device_.upload(copy.data(), inputs.data(), inputs.size_bytes());
@@ -54,15 +54,22 @@ void Network::forward(const Pass& pass, const tensor::Batch& batch, std::size_t 
 
 std::size_t Network::forward_and_measure(const Pass& pass, const tensor::Batch& batch, Sums& sums) {
   const std::size_t all = stages_.size();
-  const std::size_t for_loss = objective_->takes_logits_of_softmax() ? all - 1 : all;
+  const std::size_t for_loss = objective_->takes_logits() ? all - 1 : all;
   const std::size_t for_metrics = objective_->metrics_need_outputs() ? all : for_loss;
   forward(pass, batch, for_metrics);
   compute::Matrix gradient{nullptr, pass.examples, output_count()};
   if (pass.training) {
     gradient.data = gradient_buffers_[0].reserve(device_, pass.examples * outputs_max_).data();
   }
-  objective_->measure(device_, batch, {in_[for_loss], pass.examples, output_count()},
-                      {in_[for_metrics], pass.examples, output_count()}, gradient, sums);
+  sums.metrics.resize(objective_->metrics().state_count());
+  const LossSum sum =
+      objective_->measure(device_,
+                          {.values = {in_[for_metrics], pass.examples, output_count()},
+                           .logits = {in_[for_loss], pass.examples, output_count()}},
+                          truth_of(batch), gradient, sums.metrics);
+  sums.loss += sum.loss;
+  sums.nonfinite += sum.nonfinite;
+  sums.examples += batch.size;
   return for_loss;
 }
 

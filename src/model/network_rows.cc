@@ -17,7 +17,7 @@ constexpr float kExactEnd = 16777216.0F;
 /// Says what is wrong with element `at` of a batch's inputs.
 [[noreturn]] void refuse_id(const tensor::Batch& batch, std::size_t at, const std::string& value,
                             const std::string& advice) {
-  const std::size_t per_example = batch.inputs.count / batch.size;
+  const std::size_t per_example = batch.inputs[0].count / batch.size;
   const std::size_t row = at / per_example;
   const bool has_index = batch.example_indices.size() == batch.size;
   throw Error(ErrorCode::kInvalidArgument,
@@ -42,11 +42,11 @@ std::int64_t id_of(const tensor::Batch& batch, std::size_t at, float value) {
 }  // namespace
 
 void Network::read_ids(const tensor::Batch& batch) {
-  ids_.resize(batch.inputs.count);
-  if (batch.inputs.dtype == tensor::DType::kInt64) {
-    std::ranges::copy(batch.inputs.as<std::int64_t>(), ids_.begin());
+  ids_.resize(batch.inputs[0].count);
+  if (batch.inputs[0].dtype == tensor::DType::kInt64) {
+    std::ranges::copy(batch.inputs[0].as<std::int64_t>(), ids_.begin());
   } else {
-    const auto inputs = batch.inputs.as<float>();
+    const auto inputs = batch.inputs[0].as<float>();
     for (std::size_t i = 0; i < ids_.size(); ++i) ids_[i] = id_of(batch, i, inputs[i]);
   }
   for (std::size_t i = 0; i < ids_.size(); ++i) {

@@ -1,257 +1,253 @@
 #include "model/objective.h"
 
 #include <cmath>
+#include <limits>
 #include <string>
-#include <utility>
 
 #include "base/strings.h"
 #include "dtrain/error.h"
+#include "model/loss_rules.h"
 #include "tensor/layout.h"
 
 namespace dtrain::inline v0::model {
 namespace {
 
-using compute::LossFunction;
-using compute::MetricFunction;
-
 [[noreturn]] void refuse(const std::string& happened, const std::string& advice) {
   throw Error(ErrorCode::kInvalidArgument, happened, advice);
 }
 
-bool from_logits(const SparseCategoricalCrossentropy& loss) { return loss.from_logits; }
-bool from_logits(const CategoricalCrossentropy& loss) { return loss.from_logits; }
-bool from_logits(const MeanSquaredError& /*loss*/) { return false; }
+/// The example that a row of a batch is, as the data set counts.
+std::uint64_t example_of(const Truth& truth, std::size_t row) {
+  return row < truth.example_indices.size() ? truth.example_indices[row] : row;
+}
 
-bool is_cross_entropy(const Loss& loss) { return !std::holds_alternative<MeanSquaredError>(loss); }
+/// The shape of a batch's targets.
+std::string batch_shape(std::size_t size, Shape shape) {
+  shape.insert(shape.begin(), static_cast<std::int64_t>(size));
+  return tensor::to_string(shape);
+}
 
-void check_cross_entropy(const Loss& loss, const Shape& output_shape, bool ends_in_softmax) {
-  const std::string_view name = loss_name(loss);
-  if (output_shape.size() != 1) {
-    refuse(
-        base::str_cat("the loss ", name, " needs one output per class, but the last layer gives ",
-                      tensor::to_string(output_shape), " per example"),
-        "End the model with Flatten and Dense{classes}");
-  }
-  if (output_shape[0] < 2) {
-    refuse(base::str_cat("the loss ", name,
-                         " needs at least 2 classes, but the last layer has 1 "
-                         "output"),
-           "Give the last Dense one unit per class, or use MeanSquaredError");
-  }
-  if (ends_in_softmax && std::visit([](const auto& kind) { return from_logits(kind); }, loss)) {
-    refuse(base::str_cat("the loss ", name,
-                         " has from_logits = true, but the last layer applies softmax already"),
-           "Set from_logits = false, or remove the softmax");
+/// Calls `use` with a span of the view's elements; false for a type that is no number.
+template <typename Use>
+bool with_numbers(const tensor::View& view, const Use& use) {
+  switch (view.dtype) {
+    case tensor::DType::kFloat32:
+      use(view.as<float>());
+      return true;
+    case tensor::DType::kInt32:
+      use(view.as<std::int32_t>());
+      return true;
+    case tensor::DType::kInt64:
+      use(view.as<std::int64_t>());
+      return true;
+    default:
+      return false;
   }
 }
 
-LossFunction function_of(const Loss& loss, bool logits) {
-  if (std::holds_alternative<SparseCategoricalCrossentropy>(loss)) {
-    return logits ? LossFunction::kSparseCrossEntropyLogits : LossFunction::kSparseCrossEntropy;
-  }
-  if (std::holds_alternative<CategoricalCrossentropy>(loss)) {
-    return logits ? LossFunction::kCrossEntropyLogits : LossFunction::kCrossEntropy;
-  }
-  return LossFunction::kSquaredError;
+const Shape& checked(const Loss& loss, const Shape& output_shape, Activation activation) {
+  check_loss(loss, output_shape, activation);
+  return output_shape;
 }
 
-MetricFunction function_of(Metric metric, const Shape& output_shape, bool sparse) {
-  switch (metric) {
-    case Metric::kMeanSquaredError:
-    case Metric::kMeanAbsoluteError:
-      if (sparse) {
-        refuse(base::str_cat("the metric ", metric_name(metric),
-                             " needs targets of the output's shape, but the loss "
-                             "sparse_categorical_crossentropy takes class indices"),
-               "Use CategoricalCrossentropy with one-hot targets, or the metric kAccuracy");
-      }
-      return metric == Metric::kMeanSquaredError ? MetricFunction::kSquaredError
-                                                 : MetricFunction::kAbsoluteError;
-    case Metric::kAccuracy:
-      break;
-  }
-  if (output_shape.size() != 1) {
-    refuse(base::str_cat("the metric accuracy needs one row of outputs per example, but the last "
-                         "layer gives ",
-                         tensor::to_string(output_shape)),
-           "End the model with Flatten and Dense, or leave the metric out");
-  }
-  if (output_shape[0] == 1) return MetricFunction::kBinaryAccuracy;
-  return sparse ? MetricFunction::kSparseAccuracy : MetricFunction::kCategoricalAccuracy;
-}
-
-bool is_argmax(MetricFunction function) {
-  return function == MetricFunction::kSparseAccuracy ||
-         function == MetricFunction::kCategoricalAccuracy;
+template <typename T>
+std::span<const T> uploaded(compute::Device& device, std::span<const T> elements,
+                            compute::Buffer<T>& memory) {
+  if (device.is_host_memory() || elements.empty()) return elements;
+  const std::span<T> copy = memory.reserve(device, elements.size());
+  device.upload(copy.data(), elements.data(), elements.size_bytes());
+  return copy;
 }
 
 }  // namespace
 
-std::string_view dtype_name(tensor::DType dtype) {
-  switch (dtype) {
-    case tensor::DType::kFloat32:
-      return "float32";
-    case tensor::DType::kInt32:
-      return "int32";
-    case tensor::DType::kInt64:
-      return "int64";
-  }
-  return "of an unknown type";
-}
-
 void Sums::merge(const Sums& other) {
   loss += other.loss;
-  for (std::size_t i = 0; i < kMetricsMax; ++i) metrics[i] += other.metrics[i];
   examples += other.examples;
   nonfinite += other.nonfinite;
+  if (metrics.empty()) metrics.resize(other.metrics.size());
+  if (!other.metrics.empty() && other.metrics.size() != metrics.size()) {
+    throw Error(ErrorCode::kProtocol,
+                base::str_cat("workers count their metrics in ", metrics.size(), " and in ",
+                              other.metrics.size(), " numbers"),
+                "Give compile() the same metrics on every worker");
+  }
+  for (std::size_t i = 0; i < other.metrics.size(); ++i) metrics[i] += other.metrics[i];
 }
 
 double Sums::mean_loss() const {
   return examples == 0 ? 0.0 : loss / static_cast<double>(examples);
 }
 
-double Sums::mean_metric(std::size_t index) const {
-  return examples == 0 ? 0.0 : metrics.at(index) / static_cast<double>(examples);
+void Sums::reset() {
+  loss = 0.0;
+  examples = 0;
+  nonfinite = 0;
+  metrics.assign(metrics.size(), 0.0);
 }
 
-Objective::Objective(const Loss& loss, std::vector<Metric> metrics, const Shape& output_shape,
-                     bool ends_in_softmax)
-    : loss_(loss),
-      metrics_(std::move(metrics)),
-      output_shape_(output_shape),
-      outputs_(tensor::element_count(output_shape)) {
-  if (metrics_.size() > kMetricsMax) {
-    refuse(base::str_cat(metrics_.size(), " metrics were given"),
-           base::str_cat("Give at most ", kMetricsMax));
-  }
-  if (is_cross_entropy(loss)) {
-    check_cross_entropy(loss, output_shape, ends_in_softmax);
-    takes_logits_of_softmax_ = ends_in_softmax;
-  }
-  const bool logits = std::visit([](const auto& kind) { return from_logits(kind); }, loss);
-  function_ = function_of(loss, logits || takes_logits_of_softmax_);
-  for (const Metric metric : metrics_) {
-    metric_functions_.push_back(function_of(metric, output_shape, is_sparse()));
-    // Softmax keeps the order of outputs.
-    if (takes_logits_of_softmax_ && !is_argmax(metric_functions_.back())) {
-      metrics_need_outputs_ = true;
-    }
-  }
+Objective::Objective(const ObjectiveOptions& options, const Shape& output_shape,
+                     Activation activation)
+    : options_(options),
+      output_shape_(checked(options.loss, output_shape, activation)),
+      outputs_(tensor::element_count(output_shape)),
+      takes_logits_(activation != Activation::kLinear && activation == activation_of(options.loss)),
+      metrics_(options.metrics, options.weighted_metrics,
+               {.shape = output_shape,
+                .takes_classes = takes_classes(options.loss),
+                .activation = takes_logits_ ? activation : Activation::kLinear}) {
+  pass_ = loss_pass(options.loss, takes_logits_);
 }
 
-bool Objective::is_sparse() const {
-  return std::holds_alternative<SparseCategoricalCrossentropy>(loss_);
-}
+bool Objective::is_sparse() const { return takes_classes(options_.loss); }
 
-void Objective::check_targets(const tensor::Batch& batch) const {
-  if (batch.targets.data == nullptr) {
+void Objective::check(const Truth& truth) const {
+  if (truth.targets.data == nullptr) {
     refuse("the batch has no targets", "Give the data set's labels beside its inputs");
   }
-  is_sparse() ? check_labels(batch) : check_dense(batch);
+  is_sparse() ? check_classes(truth) : check_dense(truth);
+  check_weights(truth);
 }
 
-void Objective::check_labels(const tensor::Batch& batch) const {
-  if (batch.targets.dtype != tensor::DType::kInt32) {
+void Objective::check_classes(const Truth& truth) const {
+  const tensor::View& targets = truth.targets;
+  if (targets.dtype != tensor::DType::kInt32 && targets.dtype != tensor::DType::kInt64) {
     refuse(
-        base::str_cat("the targets are ", dtype_name(batch.targets.dtype),
+        base::str_cat("the targets are ", dtype_name(targets.dtype),
                       ", but the loss sparse_categorical_crossentropy takes int32 class indices"),
         "Give class indices, or use CategoricalCrossentropy for one-hot targets");
   }
-  if (batch.targets.count != batch.size) {
-    refuse(base::str_cat("the targets have the shape ", tensor::to_string(batch.targets.shape),
+  if (targets.count != truth.size) {
+    refuse(base::str_cat("the targets have the shape ", tensor::to_string(targets.shape),
                          ", but the loss sparse_categorical_crossentropy takes one class index for "
                          "each of the batch's ",
-                         batch.size, " examples"),
+                         truth.size, " examples"),
            "Give targets of the shape (examples)");
   }
-  const auto labels = batch.targets.as<std::int32_t>();
-  for (std::size_t row = 0; row < labels.size(); ++row) {
-    if (labels[row] >= 0 && static_cast<std::size_t>(labels[row]) < outputs_) continue;
-    const std::uint64_t example =
-        row < batch.example_indices.size() ? batch.example_indices[row] : row;
-    refuse(base::str_cat("the label of example ", example, " is ", labels[row],
-                         ", but the model has ", outputs_, " classes (0 to ", outputs_ - 1, ")"),
-           "Correct the label, or give the last layer more units");
-  }
+  with_numbers(targets, [&](const auto labels) {
+    for (std::size_t row = 0; row < labels.size(); ++row) {
+      if (labels[row] >= 0 && static_cast<std::size_t>(labels[row]) < outputs_) continue;
+      refuse(base::str_cat("the label of example ", example_of(truth, row), " is ", labels[row],
+                           ", but the model has ", outputs_, " classes (0 to ", outputs_ - 1, ")"),
+             "Correct the label, or give the last layer more units");
+    }
+  });
 }
 
-void Objective::check_dense(const tensor::Batch& batch) const {
-  const std::string_view name = loss_name(loss_);
-  if (batch.targets.dtype != tensor::DType::kFloat32) {
-    const char* advice = is_cross_entropy(loss_)
+void Objective::check_dense(const Truth& truth) const {
+  const tensor::View& targets = truth.targets;
+  const std::string_view name = loss_name(options_.loss);
+  const bool binary = std::holds_alternative<BinaryCrossentropy>(options_.loss);
+  if (!binary && targets.dtype != tensor::DType::kFloat32) {
+    const char* advice = is_categorical(options_.loss)
                              ? "Give one-hot targets, or use SparseCategoricalCrossentropy"
                              : "Give the targets as floats";
-    refuse(base::str_cat("the targets are ", dtype_name(batch.targets.dtype), ", but the loss ",
-                         name, " takes float32 values"),
+    refuse(base::str_cat("the targets are ", dtype_name(targets.dtype), ", but the loss ", name,
+                         " takes float32 values"),
            advice);
   }
-  if (batch.targets.count != batch.size * outputs_) {
-    Shape needed = output_shape_;
-    needed.insert(needed.begin(), static_cast<std::int64_t>(batch.size));
-    refuse(base::str_cat("the targets have the shape ", tensor::to_string(batch.targets.shape),
-                         ", but the loss ", name, " takes ", tensor::to_string(needed),
+  if (targets.count != truth.size * outputs_) {
+    refuse(base::str_cat("the targets have the shape ", tensor::to_string(targets.shape),
+                         ", but the loss ", name, " takes ", batch_shape(truth.size, output_shape_),
                          ", the shape of the outputs"),
            "Give targets of that shape, or change the last layer's units");
   }
+  if (binary) check_probabilities(truth);
 }
 
-Objective::Targets Objective::to_device(compute::Device& device, const tensor::Batch& batch) {
-  Targets targets;
+void Objective::check_probabilities(const Truth& truth) const {
+  const bool numbers = with_numbers(truth.targets, [&](const auto targets) {
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      const auto target = static_cast<float>(targets[i]);
+      if (target >= 0.0F && target <= 1.0F) continue;
+      refuse(
+          base::str_cat("a target of example ", example_of(truth, i / outputs_), " is ", targets[i],
+                        ", but the loss binary_crossentropy takes numbers from 0 "
+                        "to 1"),
+          "Correct it, or use a categorical loss for more than two classes");
+    }
+  });
+  if (numbers) return;
+  refuse(base::str_cat("the targets are ", dtype_name(truth.targets.dtype),
+                       ", but the loss binary_crossentropy takes numbers"),
+         "Give 0 and 1");
+}
+
+void Objective::check_weights(const Truth& truth) const {
+  const tensor::View& weights = truth.weights;
+  if (weights.data == nullptr) return;
+  if (weights.dtype == tensor::DType::kFloat32 && weights.count == truth.size) return;
+  refuse(base::str_cat("the sample weights are ", dtype_name(weights.dtype), " of the shape ",
+                       tensor::to_string(weights.shape)),
+         base::str_cat("Give one float32 for each of the batch's ", truth.size, " examples"));
+}
+
+Objective::Prepared Objective::prepare(compute::Device& device, const Truth& truth) {
+  Prepared prepared;
+  if (truth.weights.data != nullptr) prepared.host_weights = truth.weights.as<float>();
+  prepared.weights = uploaded(device, prepared.host_weights, weights_);
   if (is_sparse()) {
-    const auto labels = batch.targets.as<std::int32_t>();
-    targets.labels = labels;
-    if (!device.is_host_memory()) {
-      const auto copy = labels_.reserve(device, labels.size());
-      device.upload(copy.data(), labels.data(), labels.size_bytes());
-      targets.labels = copy;
+    std::span<const std::int32_t> labels;
+    if (truth.targets.dtype == tensor::DType::kInt32) {
+      labels = truth.targets.as<std::int32_t>();
+    } else {
+      const auto wide = truth.targets.as<std::int64_t>();
+      host_labels_.assign(wide.begin(), wide.end());
+      labels = host_labels_;
     }
-    return targets;
+    prepared.labels = uploaded(device, labels, labels_);
+    return prepared;
   }
-  const auto dense = batch.targets.as<float>();
-  targets.dense = {dense.data(), batch.size, outputs_};
+  if (truth.targets.dtype == tensor::DType::kFloat32) {
+    prepared.host_targets = truth.targets.as<float>();
+  } else {
+    with_numbers(truth.targets, [this](const auto targets) {
+      host_targets_.resize(targets.size());
+      for (std::size_t i = 0; i < targets.size(); ++i) {
+        host_targets_[i] = static_cast<float>(targets[i]);
+      }
+    });
+    prepared.host_targets = host_targets_;
+  }
+  prepared.targets = {uploaded(device, prepared.host_targets, targets_).data(), truth.size,
+                      outputs_};
+  return prepared;
+}
+
+LossSum Objective::measure(compute::Device& device, const Outputs& outputs, const Truth& truth,
+                           compute::Matrix gradient, std::span<double> metrics) {
+  const Prepared prepared = prepare(device, truth);
+  const std::span<float> losses = losses_.reserve(device, truth.size);
+  compute::LossPass pass = pass_;
+  pass.outputs = takes_logits_ ? outputs.logits : outputs.values;
+  pass.labels = prepared.labels;
+  pass.targets = prepared.targets;
+  pass.weights = prepared.weights;
+  pass.scale = options_.loss_weight / static_cast<float>(truth.size);
+  pass.gradient = gradient;
+  pass.losses = losses;
+  device.loss(pass);
+
+  std::span<const float> host_losses = losses;
   if (!device.is_host_memory()) {
-    const auto copy = targets_.reserve(device, dense.size());
-    device.upload(copy.data(), dense.data(), dense.size_bytes());
-    targets.dense.data = copy.data();
+    host_losses_.resize(losses.size());
+    device.download(host_losses_.data(), losses.data(), losses.size_bytes());
+    host_losses = host_losses_;
   }
-  return targets;
-}
-
-std::span<const float> Objective::host_values(compute::Device& device,
-                                              std::span<const float> values) {
-  if (device.is_host_memory()) return values;
-  downloaded_.resize(values.size());
-  device.download(downloaded_.data(), values.data(), values.size_bytes());
-  return downloaded_;
-}
-
-void Objective::measure(compute::Device& device, const tensor::Batch& batch,
-                        compute::ConstMatrix loss_outputs, compute::ConstMatrix outputs,
-                        compute::Matrix gradient, Sums& sums) {
-  const Targets targets = to_device(device, batch);
-  const auto values = values_.reserve(device, batch.size);
-  device.loss({.function = function_,
-               .outputs = loss_outputs,
-               .labels = targets.labels,
-               .targets = targets.dense,
-               .scale = 1.0F / static_cast<float>(batch.size),
-               .gradient = gradient,
-               .losses = values});
-  for (const float loss : host_values(device, values)) {
-    sums.loss += static_cast<double>(loss);
-    if (!std::isfinite(loss)) ++sums.nonfinite;
+  LossSum sum;
+  for (const float loss : host_losses) {
+    sum.loss += static_cast<double>(loss);
+    if (!std::isfinite(loss)) ++sum.nonfinite;
   }
-  for (std::size_t i = 0; i < metric_functions_.size(); ++i) {
-    device.metric({.function = metric_functions_[i],
-                   .outputs = outputs,
-                   .labels = targets.labels,
-                   .targets = targets.dense,
-                   .values = values});
-    for (const float value : host_values(device, values)) {
-      sums.metrics[i] += static_cast<double>(value);
-    }
-  }
-  sums.examples += batch.size;
+  metrics_.add(device,
+               {.outputs = outputs.values,
+                .logits = takes_logits_ ? outputs.logits : outputs.values,
+                .labels = prepared.labels,
+                .targets = prepared.targets,
+                .host_targets = prepared.host_targets,
+                .host_weights = prepared.host_weights},
+               metrics);
+  return sum;
 }
 
 }  // namespace dtrain::inline v0::model

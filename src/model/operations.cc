@@ -130,8 +130,9 @@ class ActivationOperation final : public Operation {
       : activation_(activation), rows_per_example_(rows_per_example), columns_(columns) {}
 
   bool is_identity(bool /*training*/) const override { return activation_ == Activation::kLinear; }
-  bool is_softmax() const override {
-    return activation_ == Activation::kSoftmax && rows_per_example_ == 1;
+  Activation activation() const override {
+    const bool partial = activation_ == Activation::kSoftmax && rows_per_example_ > 1;
+    return partial ? Activation::kLinear : activation_;
   }
 
   void forward(const Pass& pass, const float* in, float* out) const override {

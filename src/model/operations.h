@@ -80,8 +80,8 @@ class Operation {
 
   /// It only hands its input on: the network skips it.
   virtual bool is_identity(bool /*training*/) const { return false; }
-  /// A softmax over all of an example.
-  virtual bool is_softmax() const { return false; }
+  /// The activation that it is and nothing else, softmax only over all of an example; or kLinear.
+  virtual Activation activation() const { return Activation::kLinear; }
   /// Its forward pass reads the batch's example indices.
   virtual bool needs_example_indices() const { return false; }
 

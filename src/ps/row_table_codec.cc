@@ -75,11 +75,11 @@ struct InitializerReader {
 /// The alternative with this index, with its defaults.
 template <std::size_t kIndex = 0>
 Initializer initializer_of(std::size_t index) {
-  if constexpr (kIndex == std::variant_size_v<Initializer>) {
+  if constexpr (kIndex == std::variant_size_v<InitializerKind>) {
     throw Error(ErrorCode::kProtocol,
                 "the declared initializer of a row table is unknown to this version");
   } else {
-    if (index == kIndex) return Initializer(std::in_place_index<kIndex>);
+    if (index == kIndex) return std::variant_alternative_t<kIndex, InitializerKind>();
     return initializer_of<kIndex + 1>(index);
   }
 }

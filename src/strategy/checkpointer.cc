@@ -8,13 +8,25 @@
 #include "strategy/sums_codec.h"
 
 namespace dtrain::inline v0::strategy {
+namespace {
+
+/// `accuracy, auc`
+std::string metric_names(const model::Objective& objective) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : objective.metrics().results({})) names.push_back(name);
+  return base::join(names);
+}
+
+}  // namespace
 
 Checkpointer::Checkpointer(Model::Impl& model, const FitOptions& options,
                            const data::BatchPlanOptions& plan)
     : model_(model),
       exchange_(model.exchange()),
       options_(options.checkpoint),
-      data_{.plan = plan, .model_seed = model.seed()},
+      data_{.plan = plan,
+            .model_seed = model.seed(),
+            .metrics = metric_names(model.network().objective())},
       files_(checkpoint::make_real_file_system()),
       saved_at_(clock_.now()) {
   if (!is_chief()) return;

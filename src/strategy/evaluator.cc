@@ -30,8 +30,8 @@ Logs to_logs(const model::Sums& sums, const model::Objective& objective,
              const std::string& prefix) {
   Logs logs;
   logs[prefix + "loss"] = sums.mean_loss();
-  for (std::size_t i = 0; i < objective.metrics().size(); ++i) {
-    logs[prefix + std::string(metric_name(objective.metrics()[i]))] = sums.mean_metric(i);
+  for (const auto& [name, value] : objective.metrics().results(sums.metrics)) {
+    logs[prefix + name] = value;
   }
   return logs;
 }

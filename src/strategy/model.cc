@@ -96,7 +96,7 @@ void Model::compile(const CompileOptions& options) {
   validate(options.optimizer);
   // Throws what is wrong with the rules before anything has changed.
   (void)compute::UpdatePlan(impl_->network().layout(), options.optimizer, options.rules);
-  impl_->network().set_objective(options.loss, options.metrics);
+  impl_->network().set_objective(options.loss, options.metrics, options.weighted_metrics);
   impl_->exchange().start(options.optimizer, options.rules);
 }
 

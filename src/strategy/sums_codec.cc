@@ -10,7 +10,7 @@ namespace dtrain::inline v0::strategy {
 namespace {
 
 constexpr std::size_t kWordBytes = 8;
-constexpr std::size_t kWords = 3 + model::kMetricsMax;
+constexpr std::size_t kWordsMin = 3;  // metrics follow
 
 void put(std::string& bytes, std::uint64_t word) {
   for (std::size_t i = 0; i < kWordBytes; ++i) bytes += static_cast<char>(word >> (8 * i));
@@ -26,7 +26,7 @@ std::uint64_t get(std::string_view bytes, std::size_t index) {
 }
 
 model::Sums decode(std::string_view bytes) {
-  if (bytes.size() != kWords * kWordBytes) {
+  if (bytes.size() % kWordBytes != 0 || bytes.size() < kWordsMin * kWordBytes) {
     throw Error(ErrorCode::kProtocol,
                 base::str_cat("a worker sent ", bytes.size(), " bytes as its sums"),
                 "Run the same version of dtrain everywhere");
@@ -35,8 +35,8 @@ model::Sums decode(std::string_view bytes) {
   sums.loss = std::bit_cast<double>(get(bytes, 0));
   sums.examples = get(bytes, 1);
   sums.nonfinite = get(bytes, 2);
-  for (std::size_t i = 0; i < model::kMetricsMax; ++i) {
-    sums.metrics[i] = std::bit_cast<double>(get(bytes, 3 + i));
+  for (std::size_t i = kWordsMin; i < bytes.size() / kWordBytes; ++i) {
+    sums.metrics.push_back(std::bit_cast<double>(get(bytes, i)));
   }
   return sums;
 }
@@ -45,7 +45,7 @@ model::Sums decode(std::string_view bytes) {
 
 std::string encode(const model::Sums& sums) {
   std::string bytes;
-  bytes.reserve(kWords * kWordBytes);
+  bytes.reserve((kWordsMin + sums.metrics.size()) * kWordBytes);
   put(bytes, std::bit_cast<std::uint64_t>(sums.loss));
   put(bytes, sums.examples);
   put(bytes, sums.nonfinite);

@@ -18,6 +18,7 @@ constexpr const char* kPosition = "fit/position";
 constexpr const char* kSums = "fit/sums";
 constexpr const char* kWorkers = "fit/workers";
 constexpr const char* kModelSeed = "model/seed";
+constexpr const char* kMetrics = "fit/metrics";
 
 /// What must be the same for a position within an epoch to mean the same.
 struct Setting {
@@ -80,6 +81,22 @@ void check_settings(const checkpoint::Reader& reader, const TrainState& state,
                  "; dropout goes on with ", data.model_seed);
 }
 
+/// As many words as the metrics of that training have.
+model::Sums restore_sums(const checkpoint::Reader& reader) {
+  const checkpoint::TensorInfo* info = reader.find(kSums);
+  const std::size_t count = info ? checkpoint::element_count(*info) : 0;
+  const auto words = checkpoint::read_integers(reader, kSums, count);
+  std::string bytes(words.size() * sizeof(std::int64_t), '\0');
+  std::memcpy(bytes.data(), words.data(), bytes.size());
+  try {
+    return merge({bytes});
+  } catch (const Error&) {
+    throw Error(ErrorCode::kDataLoss,
+                base::str_cat("\"", reader.path(), "\" has a \"", kSums, "\" that cannot be"),
+                "Delete it, so that the one before it is used");
+  }
+}
+
 }  // namespace
 
 std::string encode(const TrainState& state) {
@@ -115,23 +132,28 @@ void save_train_state(checkpoint::Writer& writer, const TrainState& state, const
     checkpoint::write_integer(writer, setting.tensor, setting.value);
   }
   checkpoint::write_integer(writer, kWorkers, data.plan.workers);
+  checkpoint::write_text(writer, kMetrics, data.metrics);
   checkpoint::write_integer(writer, kModelSeed, std::bit_cast<std::int64_t>(data.model_seed));
 }
 
 TrainState restore_train_state(const checkpoint::Reader& reader, const DataState& data,
                                const observe::Logger& logger) {
   TrainState state = from_position(checkpoint::read_integers(reader, kPosition, kPositionWords));
-  const std::size_t sums_bytes = encode(model::Sums()).size();
-  const auto words = checkpoint::read_integers(reader, kSums, sums_bytes / sizeof(std::int64_t));
-  std::string sums(sums_bytes, '\0');
-  std::memcpy(sums.data(), words.data(), sums.size());
-  state.sums = merge({sums});
+  state.sums = restore_sums(reader);
   if (!is_sane(state)) {
     throw Error(ErrorCode::kDataLoss,
                 base::str_cat("\"", reader.path(), "\" has a \"", kPosition, "\" that cannot be"),
                 "Delete it, so that the one before it is used");
   }
   check_settings(reader, state, data, logger);
+  const std::string metrics = reader.find(kMetrics) ? reader.read_text(kMetrics) : std::string();
+  if (metrics != data.metrics) {
+    if (state.step_in_epoch > 0) {
+      logger.warning("\"", reader.path(), "\" was saved with other metrics (", metrics,
+                     "): what epoch ", state.epoch + 1, " shows is of its rest alone");
+    }
+    state.sums = {};
+  }
   const std::int64_t workers = checkpoint::read_integer(reader, kWorkers);
   const bool own_batches = data.plan.scope == data::BatchScope::kWorker;
   if (own_batches && workers != data.plan.workers && state.step_in_epoch > 0) {

@@ -32,6 +32,7 @@ TrainState decode_train_state(std::string_view bytes);
 struct DataState {
   data::BatchPlanOptions plan;
   std::uint64_t model_seed = 0;
+  std::string metrics = {};  ///< What sums of an epoch count: their names.
 };
 
 void save_train_state(checkpoint::Writer& writer, const TrainState& state, const DataState& data);

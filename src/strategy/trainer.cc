@@ -88,7 +88,7 @@ History Trainer::run() {
     state_.steps += static_cast<std::int64_t>(batcher_.plan().steps_per_epoch_max()) - steps;
     ++state_.epoch;
     state_.step_in_epoch = 0;
-    state_.sums = {};
+    state_.sums.reset();
     if (checkpointer_) checkpointer_->epoch_done(state_);
   }
   // Asynchronous workers end up with the same values only now that all have pushed.

@@ -5,11 +5,36 @@
 #include <cmath>
 #include <numbers>
 
+#include "base/identifier.h"
 #include "base/philox.h"
 #include "base/strings.h"
 #include "dtrain/error.h"
 
-namespace dtrain::inline v0::tensor {
+namespace dtrain::inline v0 {
+
+InitializerKind Initializer::named(std::string_view identifier) {
+  static const base::Named<InitializerKind> kTable[] = {
+      {"zeros", Zeros{}},
+      {"zero", Zeros{}},
+      {"ones", Ones{}},
+      {"one", Ones{}},
+      {"constant", Constant{}},
+      {"random_uniform", RandomUniform{}},
+      {"uniform", RandomUniform{}},
+      {"random_normal", RandomNormal{}},
+      {"normal", RandomNormal{}},
+      {"truncated_normal", TruncatedNormal{}},
+      {"glorot_uniform", GlorotUniform{}},
+      {"glorot_normal", GlorotNormal{}},
+      {"he_uniform", HeUniform{}},
+      {"he_normal", HeNormal{}},
+      {"lecun_uniform", LecunUniform{}},
+      {"lecun_normal", LecunNormal{}},
+  };
+  return base::find_named("initializer", identifier, kTable);
+}
+
+namespace tensor {
 namespace {
 
 // The standard deviation of a standard normal distribution that is cut at two of them; Keras
@@ -182,4 +207,5 @@ void initialize_part(const Initializer& initializer, const Shape& shape, std::ui
   std::visit(Fill{seed, name, fans_of(shape), first, values}, initializer);
 }
 
-}  // namespace dtrain::inline v0::tensor
+}  // namespace tensor
+}  // namespace dtrain::inline v0

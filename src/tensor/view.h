@@ -4,23 +4,28 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
+#include "dtrain/dtype.h"
 #include "dtrain/variable.h"
 
 namespace dtrain::inline v0::tensor {
 
-enum class DType : std::uint8_t { kFloat32, kInt32, kInt64 };
+using dtrain::DType;
 
 template <typename T>
 constexpr DType dtype_of() {
   if constexpr (std::is_same_v<T, float>) return DType::kFloat32;
   if constexpr (std::is_same_v<T, std::int32_t>) return DType::kInt32;
   if constexpr (std::is_same_v<T, std::int64_t>) return DType::kInt64;
+  if constexpr (std::is_same_v<T, std::string_view>) return DType::kString;
 }
 
-/// A dense row-major tensor that somebody else owns; the first dimension counts examples.
+/// A dense row-major tensor that somebody else owns; the first dimension counts examples. Strings
+/// are std::string_view elements, whose bytes somebody else owns too.
 struct View {
   DType dtype = DType::kFloat32;
   Shape shape;
@@ -42,9 +47,12 @@ View view_of(std::span<const T> elements, Shape shape) {
 /// Examples that go through a model together. Borrowed from whoever made the batch, until it makes
 /// the next one.
 struct Batch {
-  std::size_t size = 0;  ///< Examples, at least 1.
-  View inputs;           ///< (size, ...) float32.
-  View targets;          ///< (size) int32 class ids, or (size, ...) float32; empty for prediction.
+  std::size_t size = 0;      ///< Examples, at least 1.
+  std::vector<View> inputs;  ///< (size, ...), in the order of the model's inputs.
+  /// In the order of the model's outputs: (size) int32 class ids, or (size, ...) float32. Empty for
+  /// prediction.
+  std::vector<View> targets;
+  View weights;  ///< (size) float32, or without data: every example weighs 1.
   /// Each example's index in the data set, the counter of its random numbers (dropout).
   std::span<const std::uint64_t> example_indices;
 };

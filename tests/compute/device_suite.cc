@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/philox.h"
 #include "support/seed.h"
@@ -104,19 +105,24 @@ struct LossOutcome {
   Elements gradient;
 };
 
+constexpr float kDelta = 0.3F;
+
 LossOutcome run_loss(Device& device, LossFunction function, std::size_t rows,
                      const Elements& outputs, const std::vector<std::int32_t>& labels,
-                     const Elements& targets, float scale = 1.0F) {
+                     const Elements& targets, float scale = 1.0F, const Elements& weights = {}) {
   const std::size_t columns = outputs.size() / rows;
   const OnDevice<float> on_outputs(device, outputs), on_targets(device, targets);
   const OnDevice<float> gradient(device, Elements(outputs.size())), losses(device, Elements(rows));
   const OnDevice<std::int32_t> on_labels(device, labels);
+  const OnDevice<float> on_weights(device, weights);
   ConstMatrix target_matrix;
   if (!targets.empty()) target_matrix = on_targets.matrix(rows, columns);
   device.loss({.function = function,
                .outputs = on_outputs.matrix(rows, columns),
                .labels = on_labels.span(),
                .targets = target_matrix,
+               .weights = on_weights.span(),
+               .delta = kDelta,
                .scale = scale,
                .gradient = gradient.matrix(rows, columns),
                .losses = losses.span()});
@@ -134,6 +140,7 @@ double loss_reference(LossFunction function, const std::vector<double>& outputs,
   double clip_sum = 0;
   for (const double x : outputs) clip_sum += clip(x);
   double loss = 0;
+  double mean = 0;  // times the number of outputs
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const double target = targets.empty() ? (static_cast<std::int32_t>(i) == label ? 1.0 : 0.0)
                                           : static_cast<double>(targets[i]);
@@ -148,12 +155,27 @@ double loss_reference(LossFunction function, const std::vector<double>& outputs,
       case LossFunction::kCrossEntropy:
         loss -= target * std::log(clip(outputs[i] / sum));
         break;
-      case LossFunction::kSquaredError:
-        loss += (outputs[i] - target) * (outputs[i] - target) / static_cast<double>(outputs.size());
+      case LossFunction::kBinaryCrossEntropyLogits:
+        mean += std::log1p(std::exp(outputs[i])) - target * outputs[i];
         break;
+      case LossFunction::kBinaryCrossEntropy:
+        mean -= target * std::log(clip(outputs[i])) + (1 - target) * std::log(1 - clip(outputs[i]));
+        break;
+      case LossFunction::kSquaredError:
+        mean += (outputs[i] - target) * (outputs[i] - target);
+        break;
+      case LossFunction::kAbsoluteError:
+        mean += std::abs(outputs[i] - target);
+        break;
+      case LossFunction::kHuber: {
+        const double error = std::abs(outputs[i] - target);
+        const auto delta = static_cast<double>(kDelta);
+        mean += error <= delta ? error * error / 2 : delta * error - delta * delta / 2;
+        break;
+      }
     }
   }
-  return loss;
+  return loss + mean / static_cast<double>(outputs.size());
 }
 
 bool is_sparse(LossFunction function) {
@@ -161,9 +183,15 @@ bool is_sparse(LossFunction function) {
          function == LossFunction::kSparseCrossEntropy;
 }
 
-constexpr LossFunction kLosses[] = {
-    LossFunction::kSparseCrossEntropyLogits, LossFunction::kSparseCrossEntropy,
-    LossFunction::kCrossEntropyLogits, LossFunction::kCrossEntropy, LossFunction::kSquaredError};
+constexpr LossFunction kLosses[] = {LossFunction::kSparseCrossEntropyLogits,
+                                    LossFunction::kSparseCrossEntropy,
+                                    LossFunction::kCrossEntropyLogits,
+                                    LossFunction::kCrossEntropy,
+                                    LossFunction::kBinaryCrossEntropyLogits,
+                                    LossFunction::kBinaryCrossEntropy,
+                                    LossFunction::kSquaredError,
+                                    LossFunction::kAbsoluteError,
+                                    LossFunction::kHuber};
 
 TEST_P(DeviceSuite, ProductsAgreeWithSumsInDouble) {
   const std::uint64_t seed = support::seed();
@@ -323,7 +351,12 @@ TEST_P(DeviceSuite, LossesAndTheirGradientsAgreeWithDouble) {
           labels.push_back(static_cast<std::int32_t>(row % columns));
         }
       } else {
-        targets = random_floats(rows * columns, seed + 1, 0.0F, 2.0F / static_cast<float>(columns));
+        targets = random_floats(rows * columns, seed + 1, 0.0F, 1.0F);
+        for (std::size_t row = 0; row < rows; ++row) {
+          const auto of_row = std::span(targets).subspan(row * columns, columns);
+          const float sum = std::accumulate(of_row.begin(), of_row.end(), 0.0F);
+          for (float& target : of_row) target /= sum;
+        }
       }
       const LossOutcome got = run_loss(*device_, function, rows, outputs, labels, targets, 0.5F);
       for (std::size_t row = 0; row < rows; ++row) {
@@ -339,6 +372,8 @@ TEST_P(DeviceSuite, LossesAndTheirGradientsAgreeWithDouble) {
         ASSERT_NEAR(got.losses[row], wanted, 3e-6 * std::max(1.0, std::abs(wanted)));
         for (std::size_t i = row % 7; i<columns; i += columns> 20 ? 97 : 1) {
           constexpr double kStep = 1e-5;
+          const double target = row_targets.empty() ? 0.0 : static_cast<double>(row_targets[i]);
+          if (std::abs(of_row[i] - target) < 2 * kStep) continue;  // the absolute error's kink
           std::vector<double> moved = of_row;
           moved[i] += kStep;
           const double above = loss_reference(function, moved, label, row_targets);
@@ -391,6 +426,23 @@ TEST_P(DeviceSuite, LossesAreTheSameWithoutAGradient) {
   EXPECT_EQ(losses.host(), with.losses);
 }
 
+TEST_P(DeviceSuite, WeightsMultiplyAnExamplesLossAndGradient) {
+  for (const LossFunction function : kLosses) {
+    SCOPED_TRACE(static_cast<int>(function));
+    const Elements outputs = {0.2F, 0.5F, 0.3F, 0.1F, 0.8F, 0.1F, 0.4F, 0.3F, 0.3F};
+    const Elements targets = is_sparse(function) ? Elements{} : Elements{1, 0, 0, 0, 1, 0, 0, 0, 1};
+    const std::vector<std::int32_t> labels = {0, 1, 2};
+    const LossOutcome plain = run_loss(*device_, function, 3, outputs, labels, targets);
+    const LossOutcome got =
+        run_loss(*device_, function, 3, outputs, labels, targets, 1.0F, {2.0F, 0.0F, 0.5F});
+    EXPECT_EQ(got.losses, (Elements{2 * plain.losses[0], 0.0F, 0.5F * plain.losses[2]}));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const float weight = i < 3 ? 2.0F : i < 6 ? 0.0F : 0.5F;
+      EXPECT_FLOAT_EQ(got.gradient[i], weight * plain.gradient[i]) << i;
+    }
+  }
+}
+
 TEST_P(DeviceSuite, DropoutDrawsPhiloxNumbersPerExample) {
   const std::size_t rows = 40, columns = 77;
   const std::vector<std::uint64_t> examples = [] {
@@ -426,16 +478,19 @@ TEST_P(DeviceSuite, MetricsFollowKeras) {
   const OnDevice<float> targets(*device_, {1.0F, 0.0F, 0.0F, 0.0F, 1.0F, 0.0F});
   const OnDevice<std::int32_t> labels(*device_, std::vector<std::int32_t>{0, 1});
   const OnDevice<float> values(*device_, Elements(2));
-  const auto run = [&](MetricFunction function) {
+  const auto run = [&](MetricFunction function, std::size_t k = 1) {
     device_->metric({.function = function,
                      .outputs = outputs.matrix(2, 3),
                      .labels = labels.span(),
                      .targets = targets.matrix(2, 3),
+                     .k = k,
                      .values = values.span()});
     return values.host();
   };
   EXPECT_EQ(run(MetricFunction::kSparseAccuracy), (Elements{1.0F, 0.0F}));
   EXPECT_EQ(run(MetricFunction::kCategoricalAccuracy), (Elements{1.0F, 0.0F}));
+  EXPECT_EQ(run(MetricFunction::kSparseTopK), (Elements{1.0F, 0.0F}));
+  EXPECT_EQ(run(MetricFunction::kCategoricalTopK, 2), (Elements{1.0F, 1.0F}));
   // 0.5 is not above the threshold.
   EXPECT_FLOAT_EQ(run(MetricFunction::kBinaryAccuracy)[0], 2.0F / 3.0F);
   EXPECT_FLOAT_EQ(run(MetricFunction::kSquaredError)[0], (0.25F + 0.25F + 0.01F) / 3.0F);

@@ -4,6 +4,9 @@
 
 #include <cstdlib>
 #include <new>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "data/data_testing.h"
@@ -17,8 +20,11 @@ void* operator new(std::size_t bytes) {
   if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*bytes*/) noexcept { std::free(memory); }
+// Not inlined: gcc would take the free for that of another operator new's memory.
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t /*bytes*/) noexcept {
+  std::free(memory);
+}
 
 namespace dtrain::inline v0::data {
 namespace {
@@ -47,10 +53,10 @@ TEST(Batcher, GathersIntegerFeaturesWithoutLoss) {
   batcher.start_epoch(0);
   const tensor::Batch* last = batcher.batch(1);
   ASSERT_NE(last, nullptr);
-  ASSERT_EQ(last->inputs.dtype, tensor::DType::kInt64);
-  EXPECT_EQ(last->inputs.shape, (Shape{1, 2}));
-  EXPECT_EQ(last->inputs.as<std::int64_t>()[0], large + 4);
-  EXPECT_EQ(last->targets.as<float>()[0], 2.0F);
+  ASSERT_EQ(last->inputs[0].dtype, tensor::DType::kInt64);
+  EXPECT_EQ(last->inputs[0].shape, (Shape{1, 2}));
+  EXPECT_EQ(last->inputs[0].as<std::int64_t>()[0], large + 4);
+  EXPECT_EQ(last->targets[0].as<float>()[0], 2.0F);
 }
 
 TEST(Batcher, GathersFeaturesAndLabelsOfThePlansExamples) {
@@ -63,11 +69,11 @@ TEST(Batcher, GathersFeaturesAndLabelsOfThePlansExamples) {
       ASSERT_NE(batch, nullptr);
       const auto rows = static_cast<std::int64_t>(batch->size);
       EXPECT_EQ(batch->size, step == 2 ? 2U : 4U);
-      EXPECT_EQ(batch->inputs.shape, (Shape{rows, 2, 1}));
-      EXPECT_EQ(batch->targets.shape, (Shape{rows}));
+      EXPECT_EQ(batch->inputs[0].shape, (Shape{rows, 2, 1}));
+      EXPECT_EQ(batch->targets[0].shape, (Shape{rows}));
       ASSERT_EQ(batch->example_indices.size(), batch->size);
-      const auto inputs = batch->inputs.as<float>();
-      const auto labels = batch->targets.as<std::int32_t>();
+      const auto inputs = batch->inputs[0].as<float>();
+      const auto labels = batch->targets[0].as<std::int32_t>();
       ASSERT_EQ(inputs.size(), 2 * batch->size);
       ASSERT_EQ(labels.size(), batch->size);
       for (std::size_t i = 0; i < batch->size; ++i) {
@@ -88,20 +94,19 @@ TEST(Batcher, GathersFloatTargets) {
   Batcher batcher(Dataset::from_memory(features_of(3), {2}, targets, {2}),
                   {.examples = 3, .batch_size = 3, .seed = 1});
   const tensor::Batch* batch = batcher.batch(0);
-  EXPECT_EQ(batch->targets.shape, (Shape{3, 2}));
+  EXPECT_EQ(batch->targets[0].shape, (Shape{3, 2}));
   for (std::size_t i = 0; i < 3; ++i) {
     const auto index = static_cast<float>(batch->example_indices[i]);
-    EXPECT_EQ(batch->targets.as<float>()[2 * i], index);
-    EXPECT_EQ(batch->targets.as<float>()[2 * i + 1], 100 + index);
+    EXPECT_EQ(batch->targets[0].as<float>()[2 * i], index);
+    EXPECT_EQ(batch->targets[0].as<float>()[2 * i + 1], 100 + index);
   }
 }
 
 TEST(Batcher, HasNoTargetsForPrediction) {
   Batcher batcher(Dataset::from_memory(features_of(3), {2}),
                   {.examples = 3, .batch_size = 2, .shuffle = false});
-  EXPECT_EQ(batcher.batch(1)->targets.count, 0U);
-  EXPECT_TRUE(batcher.batch(1)->targets.shape.empty());
-  EXPECT_EQ(batcher.batch(1)->inputs.as<float>()[0], 20.0F);
+  EXPECT_TRUE(batcher.batch(1)->targets.empty());
+  EXPECT_EQ(batcher.batch(1)->inputs[0].as<float>()[0], 20.0F);
 }
 
 TEST(Batcher, AWorkerWithoutExamplesGetsNoBatch) {
@@ -114,8 +119,75 @@ TEST(Batcher, AWorkerWithoutExamplesGetsNoBatch) {
   EXPECT_EQ(own.plan().steps_per_epoch(), 0U);
 }
 
+// Example i is called "name i" and has the ids 2 i and 2 i + 1, the class i, and the weight i.
+Dataset mixed(std::size_t count) {
+  Examples examples{.features = {{"x", features_of(count), {2}},
+                                 {"name", Strings{}},
+                                 {"ids", std::vector<std::int64_t>{}, {2}}},
+                    .targets = {{"class", std::vector<std::int32_t>{}},
+                                {"value", std::vector<float>(count, 0.5F)}}};
+  for (std::size_t i = 0; i < count; ++i) {
+    std::get<Strings>(examples.features[1].values).add("name " + std::to_string(i));
+    auto& ids = std::get<std::vector<std::int64_t>>(examples.features[2].values);
+    ids.push_back(static_cast<std::int64_t>(2 * i));
+    ids.push_back(static_cast<std::int64_t>(2 * i + 1));
+    std::get<std::vector<std::int32_t>>(examples.targets[0].values)
+        .push_back(static_cast<std::int32_t>(i));
+    examples.weights.push_back(static_cast<float>(i));
+  }
+  return Dataset::from_columns(std::move(examples));
+}
+
+TEST(Batcher, GathersWhatTheModelNamesInItsOrder) {
+  Batcher batcher(mixed(20).slice(5, 10), {.examples = 10, .batch_size = 4, .seed = 3},
+                  {.inputs = {"ids", "name"}, .outputs = {"class"}});
+  for (std::size_t step = 0; step < batcher.plan().steps_per_epoch(); ++step) {
+    const tensor::Batch* batch = batcher.batch(step);
+    const auto rows = static_cast<std::int64_t>(batch->size);
+    ASSERT_EQ(batch->inputs.size(), 2U);
+    ASSERT_EQ(batch->targets.size(), 1U);
+    EXPECT_EQ(batch->inputs[0].shape, (Shape{rows, 2}));
+    EXPECT_EQ(batch->inputs[1].shape, (Shape{rows, 1}));
+    EXPECT_EQ(batch->weights.shape, (Shape{rows}));
+    for (std::size_t i = 0; i < batch->size; ++i) {
+      const auto example = static_cast<std::int64_t>(batch->example_indices[i] + 5);
+      EXPECT_EQ(batch->inputs[0].as<std::int64_t>()[2 * i + 1], 2 * example + 1);
+      EXPECT_EQ(batch->inputs[1].as<std::string_view>()[i], "name " + std::to_string(example));
+      EXPECT_EQ(batch->targets[0].as<std::int32_t>()[i], example);
+      EXPECT_EQ(batch->weights.as<float>()[i], static_cast<float>(example));
+    }
+  }
+}
+
+TEST(Batcher, WithoutNamesItGathersEverythingInTheDataSetsOrder) {
+  Batcher batcher(mixed(3), {.examples = 3, .batch_size = 3});
+  EXPECT_EQ(batcher.batch(0)->inputs.size(), 3U);
+  EXPECT_EQ(batcher.batch(0)->targets.size(), 2U);
+}
+
+TEST(Batcher, OneFeatureIsForOneInputWhateverTheyAreCalled) {
+  Batcher batcher(with_labels(3), {.examples = 3, .batch_size = 3},
+                  {.inputs = {"image"}, .outputs = {"digit"}});
+  EXPECT_EQ(batcher.batch(0)->inputs.size(), 1U);
+}
+
+TEST(Batcher, ListsBothSidesWhenNamesDoNotMatch) {
+  const auto batcher_for = [](ModelNames names) {
+    Batcher batcher(mixed(3), {.examples = 3, .batch_size = 3}, names);
+  };
+  expect_error(
+      [&] {
+        batcher_for({.inputs = {"name", "x2"}});
+      },
+      ErrorCode::kInvalidArgument,
+      {"inputs are \"name\", \"x2\"", "features are \"x\" (float32, (2,)), \"name\"",
+       "no feature is called \"x2\""});
+  expect_error([&] { batcher_for({.outputs = {"y"}}); }, ErrorCode::kInvalidArgument,
+               {"outputs are \"y\"", "targets are \"class\" (int32, ())"});
+}
+
 TEST(Batcher, AllocatesNothingAfterItsConstruction) {
-  Batcher batcher(with_labels(100), {.examples = 100, .batch_size = 7, .workers = 3, .rank = 1});
+  Batcher batcher(mixed(100), {.examples = 100, .batch_size = 7, .workers = 3, .rank = 1});
   const std::size_t before = allocations;
   for (std::uint64_t epoch = 0; epoch < 3; ++epoch) {
     batcher.start_epoch(epoch);

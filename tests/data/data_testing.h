@@ -10,8 +10,11 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include "dtrain/error.h"
+#include "dtrain/examples.h"
 
 namespace dtrain::inline v0::data {
 
@@ -40,6 +43,16 @@ class TemporaryFolder {
  private:
   std::string path_;
 };
+
+/// The values of a feature or target.
+template <typename T>
+const std::vector<T>& values(const Column& column) {
+  return std::get<std::vector<T>>(column.values);
+}
+inline std::vector<std::string> texts(const Column& column) {
+  const auto views = std::get<Strings>(column.values).views();
+  return {views.begin(), views.end()};
+}
 
 /// The bytes as one gzip member.
 inline std::string gzip(std::string_view text) {

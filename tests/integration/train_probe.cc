@@ -79,7 +79,7 @@ void train(dtrain::Cluster& cluster, const std::map<std::string, std::string>& o
                           {.seed = 3});
   model.compile({.optimizer = dtrain::Adam{.learning_rate = 0.01F},
                  .loss = dtrain::SparseCategoricalCrossentropy{.from_logits = true},
-                 .metrics = {dtrain::Metric::kAccuracy}});
+                 .metrics = {"accuracy"}});
   // Each process delays its steps in its own random way: the result must not show it.
   dtrain::base::PhiloxStream delays(
       static_cast<std::uint64_t>(number(options, "delay_seed", 0)) + 17,

@@ -71,7 +71,7 @@ TEST(Allocation, AStepAllocatesNothingAfterTheFirstOfItsSize) {
                      .layers = {Dense{500, Activation::kRelu}, Dropout{},
                                 Dense{300, Activation::kTanh}, Dense{10, Activation::kSoftmax}}},
                     1, *device);
-    network.set_objective(SparseCategoricalCrossentropy{}, {Metric::kAccuracy});
+    network.set_objective(SparseCategoricalCrossentropy{}, {"accuracy"});
     network.set_gradients_ready([](std::size_t /*begin*/, std::size_t /*end*/) {});
     Examples examples{.input_shape = {300},
                       .inputs = std::vector<float>(300 * 64, 0.5F),
@@ -101,6 +101,30 @@ TEST(Allocation, AStepAllocatesNothingAfterTheFirstOfItsSize) {
     }
     EXPECT_EQ(allocations, before) << threads << " threads";
   }
+}
+
+TEST(Allocation, NeitherDoWeightsIntegerTargetsAndMetricsThatCount) {
+  if (!DTRAIN_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer owns the allocator";
+  const auto device = compute::cpu_device();
+  Network network({.input_shape = {30}, .layers = {Dense{4, Activation::kSigmoid}}}, 1, *device);
+  network.set_objective("binary_crossentropy",
+                        {"auc", "mse", metrics::Precision{.top_k = 2}, metrics::Recall{}},
+                        {"accuracy", metrics::Auc{.from_logits = true}});
+  const Examples examples{.input_shape = {30},
+                          .inputs = std::vector<float>(30 * 64, 0.5F),
+                          .labels = std::vector<std::int32_t>(64 * 4, 1),
+                          .weights = std::vector<float>(64, 2.0F)};
+  tensor::Batch batch = examples.batch();
+  batch.targets = {tensor::view_of(std::span(examples.labels), {64, 4})};
+  Sums sums;
+  network.train_step(batch, 0, sums);
+  const long before = allocations;
+  for (int i = 1; i < 5; ++i) {
+    sums.reset();
+    network.train_step(batch, i, sums);
+    network.evaluate_step(batch, sums);
+  }
+  EXPECT_EQ(allocations, before);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ TEST(Build, ShapesAreInferred) {
   EXPECT_EQ(stages[1].operation->variables()[0].shape, (Shape{320, 10}));
   EXPECT_EQ(stages[1].operation->variables()[0].name, "dense_1/kernel");
   EXPECT_EQ(stages[1].operation->variables()[1].name, "dense_1/bias");
-  EXPECT_TRUE(stages[2].operation->is_softmax());
+  EXPECT_TRUE(stages[2].operation->activation() == Activation::kSoftmax);
   EXPECT_EQ(stages[2].output_shape, (Shape{10}));
 }
 

@@ -123,7 +123,7 @@ TEST(DeviceMemory, ANetworkHandsADeviceOnlyWhatLiesInItsMemory) {
         {.input_shape = {12},
          .layers = {Dense{8, Activation::kRelu}, Dropout{}, Dense{3, Activation::kSoftmax}}},
         1, device);
-    network.set_objective(loss, {Metric::kAccuracy});
+    network.set_objective(loss, {"accuracy"});
     Sums sums;
     network.train_step(data.batch(), 1, sums);
     network.evaluate_step(data.batch(), sums);

@@ -71,7 +71,7 @@ TEST(Embedding, TakesIntegersAsItTakesFloats) {
   std::vector<float> from_floats(4), from_integers(4);
   network.predict(data.batch(), from_floats);
   tensor::Batch batch = data.batch();
-  batch.inputs = tensor::view_of(std::span(ids), {4, 3});
+  batch.inputs = {tensor::view_of(std::span(ids), {4, 3})};
   network.predict(batch, from_integers);
   EXPECT_EQ(from_integers, from_floats);
 }
@@ -169,7 +169,7 @@ TEST(Embedding, IdsThatAreNoneAreNamed) {
   }
   Examples data = examples();
   const std::vector<std::int64_t> ids{0, 1, std::int64_t{1} << 25};
-  tensor::Batch batch{.size = 1, .inputs = tensor::view_of(std::span(ids), {1, 3})};
+  tensor::Batch batch{.size = 1, .inputs = {tensor::view_of(std::span(ids), {1, 3})}};
   std::vector<float> out(1);
   EXPECT_NE(message_of([&] {
               network.predict(batch, out);
@@ -184,7 +184,7 @@ TEST(Embedding, IntegersAreOnlyForIds) {
   std::vector<float> out(1);
   EXPECT_NE(
       message_of([&] {
-        network.predict({.size = 1, .inputs = tensor::view_of(std::span(inputs), {1, 3})}, out);
+        network.predict({.size = 1, .inputs = {tensor::view_of(std::span(inputs), {1, 3})}}, out);
       }).find("Give them as float32"),
       std::string::npos);
 }

@@ -102,6 +102,12 @@ TEST(Gradient, OfEveryLoss) {
   check_gradients(sigmoid, CategoricalCrossentropy{});
   check_gradients(logits, MeanSquaredError{});
   check_gradients(softmax, MeanSquaredError{});
+  check_gradients(logits, BinaryCrossentropy{.from_logits = true, .label_smoothing = 0.1F});
+  check_gradients(sigmoid, BinaryCrossentropy{});
+  check_gradients(softmax, BinaryCrossentropy{.label_smoothing = 0.2F});
+  check_gradients(softmax, CategoricalCrossentropy{.label_smoothing = 0.2F});
+  check_gradients(logits, Huber{.delta = 0.2F});
+  check_gradients(sigmoid, MeanAbsoluteError{});
 }
 
 TEST(Gradient, ThroughDropout) {

@@ -38,7 +38,7 @@ inline Model build(const Strategy& strategy, const Training& training = {}) {
       {.seed = training.seed});
   model.compile({.optimizer = training.optimizer,
                  .loss = SparseCategoricalCrossentropy{.from_logits = true},
-                 .metrics = {Metric::kAccuracy}});
+                 .metrics = {"accuracy"}});
   return model;
 }
 

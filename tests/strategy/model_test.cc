@@ -23,7 +23,7 @@ Sequential network() {
 CompileOptions objective() {
   return {.optimizer = Adam{},
           .loss = SparseCategoricalCrossentropy{.from_logits = true},
-          .metrics = {Metric::kAccuracy}};
+          .metrics = {"accuracy"}};
 }
 
 Model compiled(const BuildOptions& options = {}) {

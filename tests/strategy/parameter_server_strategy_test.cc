@@ -21,7 +21,7 @@ Model build(const Strategy& strategy, float learning_rate = 0.5F) {
   Model model = strategy.build({.input_shape = {1}, .layers = {Dense{1}}});
   model.compile({.optimizer = Sgd{.learning_rate = learning_rate},
                  .loss = MeanSquaredError{},
-                 .metrics = {Metric::kMeanAbsoluteError}});
+                 .metrics = {"mean_absolute_error"}});
   return model;
 }
 

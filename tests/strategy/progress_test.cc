@@ -30,7 +30,7 @@ TEST(Progress, WritesALinePerEpochWhereThereIsNoTerminal) {
 }
 
 TEST(Progress, DrawsABarThatTheEpochsLineReplaces) {
-  const model::Objective objective(MeanSquaredError{}, {}, {1}, false);
+  const model::Objective objective({.loss = MeanSquaredError{}}, {1});
   model::Sums sums;
   sums.loss = 4;
   sums.examples = 16;

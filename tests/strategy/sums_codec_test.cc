@@ -13,8 +13,7 @@ model::Sums example(double loss, std::uint64_t examples) {
   model::Sums sums;
   sums.loss = loss;
   sums.examples = examples;
-  sums.metrics[0] = 3;
-  sums.metrics[model::kMetricsMax - 1] = -1.5;
+  sums.metrics = {3, 0, -1.5};
   return sums;
 }
 
@@ -22,15 +21,24 @@ TEST(SumsCodec, WorkersAddUpAndLostOnesAreSkipped) {
   const model::Sums merged = merge({encode(example(1.5, 10)), "", encode(example(0.5, 30))});
   EXPECT_EQ(merged.loss, 2.0);
   EXPECT_EQ(merged.examples, 40U);
-  EXPECT_EQ(merged.metrics[0], 6.0);
-  EXPECT_EQ(merged.metrics[model::kMetricsMax - 1], -3.0);
+  EXPECT_EQ(merged.metrics, (std::vector<double>{6, 0, -3}));
 }
 
 TEST(SumsCodec, KeepsWhatIsNotANumber) {
   EXPECT_TRUE(std::isnan(merge({encode(example(NAN, 1))}).loss));
 }
 
-TEST(SumsCodec, RefusesOtherBytes) { EXPECT_THROW(merge({"short"}), Error); }
+TEST(SumsCodec, AWorkerWithoutExamplesHasNoMetricsYet) {
+  const model::Sums merged = merge({encode(model::Sums()), encode(example(1, 2))});
+  EXPECT_EQ(merged.metrics, (std::vector<double>{3, 0, -1.5}));
+}
+
+TEST(SumsCodec, RefusesOtherBytesAndOtherMetrics) {
+  EXPECT_THROW(merge({"short"}), Error);
+  model::Sums other = example(1, 1);
+  other.metrics.push_back(1);
+  EXPECT_THROW(merge({encode(example(1, 1)), encode(other)}), Error);
+}
 
 }  // namespace
 }  // namespace dtrain::inline v0::strategy
