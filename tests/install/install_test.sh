@@ -34,7 +34,9 @@ library=$(find "$prefix" -name 'libdtrain.so.*' -type f)
 symbols=$(nm --dynamic --defined-only --demangle "$library")
 grep -qE ' V typeinfo for dtrain::v0::Error$' <<<"$symbols" ||
   fail "dtrain::Error has no exported type information, so it cannot be caught"
-strangers=$(grep -vE '^[0-9a-f]* . ((typeinfo|typeinfo name|vtable) for )?dtrain::' <<<"$symbols" || true)
+# Mangled, because the demangled name of a template's instance begins with what it returns.
+strangers=$(nm --dynamic --defined-only "$library" |
+  grep -vE '^[0-9a-f]* . _Z(T[ISV])?NK?6dtrain' | c++filt || true)
 [[ -z $strangers ]] || fail "exported, but not of namespace dtrain: $strangers"
 
 command=$prefix/bin/dtrain
