@@ -49,9 +49,11 @@ ColumnSums column_terms(CpuRunner& runner, const ColumnTermsTask& whole) {
   return {sums, sums + columns};
 }
 
-void means_of(const double* sums, std::size_t rows, std::span<float> means) {
+/// means[i] = origin[i] (0 without one) + sums[i] / rows
+void means_of(const double* sums, const float* origin, std::size_t rows, std::span<float> means) {
   for (std::size_t i = 0; i < means.size(); ++i) {
-    means[i] = static_cast<float>(sums[i] / static_cast<double>(rows));
+    const double first = origin != nullptr ? static_cast<double>(origin[i]) : 0.0;
+    means[i] = static_cast<float>(first + sums[i] / static_cast<double>(rows));
   }
 }
 
@@ -102,12 +104,16 @@ void cpu_batch_normalization(CpuRunner& runner, const BatchNormalizationPass& pa
   assert(in.rows > 0 && in.count() == pass.out.count() && in.data != pass.out.data);
   assert(pass.mean.size() == in.columns && pass.variance.size() == in.columns);
   assert(fits(pass.gamma, in.columns) && fits(pass.beta, in.columns));
-  ColumnTermsTask task{
-      .term = ColumnTerm::kValue, .rows = in.rows, .columns = in.columns, .in = in.data};
-  means_of(column_terms(runner, task).first, in.rows, pass.mean);
+  // The mean is found from the first row, so that large values lose nothing when they are summed.
+  ColumnTermsTask task{.term = ColumnTerm::kDifference,
+                       .rows = in.rows,
+                       .columns = in.columns,
+                       .in = in.data,
+                       .mean = in.data};
+  means_of(column_terms(runner, task).first, in.data, in.rows, pass.mean);
   task.term = ColumnTerm::kSquare;
   task.mean = pass.mean.data();
-  means_of(column_terms(runner, task).first, in.rows, pass.variance);
+  means_of(column_terms(runner, task).first, nullptr, in.rows, pass.variance);
   normalize(runner, {.in = in,
                      .gamma = pass.gamma,
                      .beta = pass.beta,

@@ -73,14 +73,14 @@ struct PoolingTask {
 
 /// Sums over the rows of a matrix, per column c, of terms of x = in[r][c] and g = gradient[r][c].
 enum class ColumnTerm : std::uint8_t {
-  kValue,           ///< x
+  kDifference,      ///< x - mean[c]
   kSquare,          ///< (x - mean[c])^2
   kGradient,        ///< g, and (second) g (x - mean[c])
   kGradientOfRows,  ///< g, and (second) g (x - mean[r]) factor[r]
 };
 
 struct ColumnTermsTask {
-  ColumnTerm term = ColumnTerm::kValue;
+  ColumnTerm term = ColumnTerm::kDifference;
   std::size_t rows = 0;
   std::size_t columns = 0;
   const float* in = nullptr;

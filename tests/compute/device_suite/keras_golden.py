@@ -68,7 +68,7 @@ def print_activations():
     for name, arguments, ours, constant in ACTIVATIONS:
         out, weights, gradient = activation(name, arguments)
         print("    {Activation::%s, %s, %s,\n     %s,\n     %s}," % (
-            ours, "{}" if constant is None else "%gF" % constant, floats(out), floats(weights),
+            ours, "{}" if constant is None else "%#gF" % constant, floats(out), floats(weights),
             floats(gradient)))
     print("};\n")
 
