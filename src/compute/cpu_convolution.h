@@ -82,6 +82,15 @@ class CpuConvolution {
     bool transposed = false;  ///< From the outputs to the inputs.
   };
 
+  // Multiplications that take as long as one element of an elementwise operation.
+  static constexpr std::size_t kProductsPerElement = 8;
+
+  static bool is_depthwise(const ConvolutionShape& shape) {
+    return shape.groups > 1 && shape.groups == shape.in_channels;
+  }
+  static constexpr std::size_t round_up(std::size_t count, std::size_t multiple) {
+    return (count + multiple - 1) / multiple * multiple;
+  }
   static Source with_margin(Source source);
   static Source forward_source(const ConvolutionShape& shape, const float* in);
   static Source gradient_source(const ConvolutionShape& shape, const float* out_gradient);

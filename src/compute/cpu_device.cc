@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "compute/cpu_convolution.h"
 #include "compute/cpu_metrics.h"
+#include "compute/cpu_operations.h"
 #include "compute/cpu_runner.h"
 #include "compute/dispatch.h"
 #include "dtrain/error.h"
@@ -83,7 +84,9 @@ class CpuDevice final : public Device {
   }
 
   void activate(const ActivationPass& pass) override {
-    const auto& [activation, constant, in, out] = pass;
+    const Activation activation = pass.activation;
+    const ConstMatrix& in = pass.in;
+    const Matrix& out = pass.out;
     assert(in.count() == out.count());
     if (activation_is_over_rows(activation)) {
       const bool log = activation == Activation::kLogSoftmax;
@@ -95,7 +98,7 @@ class CpuDevice final : public Device {
       return;
     }
     assert(in.data != out.data || !activation_backward_needs_input(activation));
-    const float c = constant.value_or(activation_default_constant(activation));
+    const float c = pass.constant.value_or(activation_default_constant(activation));
     runner_.split_elements(in.count(), [&](Range range) {
       kernels_.activate(activation, c, range.count(), in.data + range.begin,
                         out.data + range.begin);
@@ -103,7 +106,11 @@ class CpuDevice final : public Device {
   }
 
   void activate_backward(const ActivationBackwardPass& pass) override {
-    const auto& [activation, constant, in, out, out_gradient, in_gradient] = pass;
+    const Activation activation = pass.activation;
+    const ConstMatrix& in = pass.in;
+    const ConstMatrix& out = pass.out;
+    const ConstMatrix& out_gradient = pass.out_gradient;
+    const Matrix& in_gradient = pass.in_gradient;
     const bool needs_input = activation_backward_needs_input(activation);
     assert((needs_input ? in : out).count() == out_gradient.count());
     assert(out_gradient.count() == in_gradient.count());
@@ -117,7 +124,7 @@ class CpuDevice final : public Device {
       });
       return;
     }
-    const float c = constant.value_or(activation_default_constant(activation));
+    const float c = pass.constant.value_or(activation_default_constant(activation));
     runner_.split_elements(out_gradient.count(), [&](Range range) {
       kernels_.activate_backward(activation, c, range.count(),
                                  needs_input ? in.data + range.begin : nullptr,
@@ -129,6 +136,61 @@ class CpuDevice final : public Device {
   void convolution(const ConvolutionPass& pass) override { convolution_.forward(pass); }
   void convolution_backward(const ConvolutionBackwardPass& pass) override {
     convolution_.backward(pass);
+  }
+
+  void pooling(const PoolingPass& pass) override { cpu_pooling(runner_, pass); }
+  void pooling_backward(const PoolingBackwardPass& pass) override {
+    cpu_pooling_backward(runner_, pass);
+  }
+  void batch_normalization(const BatchNormalizationPass& pass) override {
+    cpu_batch_normalization(runner_, pass);
+  }
+  void batch_inference(const BatchInferencePass& pass) override {
+    cpu_batch_inference(runner_, pass);
+  }
+  void batch_normalization_backward(const BatchNormalizationBackwardPass& pass) override {
+    cpu_batch_normalization_backward(runner_, pass);
+  }
+  void layer_normalization(const LayerNormalizationPass& pass) override {
+    cpu_layer_normalization(runner_, pass);
+  }
+  void layer_normalization_backward(const LayerNormalizationBackwardPass& pass) override {
+    cpu_layer_normalization_backward(runner_, pass);
+  }
+  void unit_rows(const UnitRowsPass& pass) override { cpu_unit_rows(runner_, pass); }
+  void unit_rows_backward(const UnitRowsBackwardPass& pass) override {
+    cpu_unit_rows_backward(runner_, pass);
+  }
+  void combine(const CombinePass& pass) override { cpu_combine(runner_, pass); }
+  void copy_rows(const CopyRowsPass& pass) override { cpu_copy_rows(runner_, pass); }
+  void broadcast(const BroadcastPass& pass) override { cpu_broadcast(runner_, pass); }
+  void broadcast_backward(const BroadcastBackwardPass& pass) override {
+    cpu_broadcast_backward(runner_, pass);
+  }
+  void dot(const DotPass& pass) override { cpu_dot(runner_, pass); }
+  void dot_backward(const DotBackwardPass& pass) override { cpu_dot_backward(runner_, pass); }
+  void gather_bags(const GatherBagsPass& pass) override { cpu_gather_bags(runner_, pass); }
+  void scatter_bags(const ScatterBagsPass& pass) override { cpu_scatter_bags(runner_, pass); }
+  void moving_average(std::span<float> average, std::span<const float> values,
+                      float momentum) override {
+    assert(average.size() == values.size());
+    runner_.split_elements(average.size(), [&](Range range) {
+      kernels_.blend(range.count(), momentum, 1.0F - momentum, values.data() + range.begin,
+                     average.data() + range.begin);
+    });
+  }
+  void scale(std::span<const float> in, float factor, std::span<float> out) override {
+    assert(in.size() == out.size());
+    runner_.split_elements(in.size(), [&](Range range) {
+      kernels_.scale(range.count(), factor, in.data() + range.begin, out.data() + range.begin);
+    });
+  }
+  double penalty(const Penalty& penalty, std::span<const float> values) override {
+    return cpu_penalty(runner_, penalty, values);
+  }
+  void penalty_gradient(const Penalty& penalty, std::span<const float> values,
+                        std::span<float> gradients) override {
+    cpu_penalty_gradient(runner_, penalty, values, gradients);
   }
 
   void dropout(const DropoutPass& pass) override {

@@ -74,6 +74,11 @@ class CpuRunner {
   }
   /// The same, for all threads: asked for outside a job.
   float* shared_scratch(std::size_t count) { return grown(shared_scratch_, count); }
+  /// As shared_scratch(), for doubles.
+  double* shared_sums(std::size_t count) {
+    if (count > shared_sums_.size()) shared_sums_.resize(count);
+    return shared_sums_.data();
+  }
 
   /// Boundaries between threads lie at whole cache lines and whole blocks of the product kernel.
   static constexpr std::size_t kSplitMultiple = 48;
@@ -91,6 +96,7 @@ class CpuRunner {
   std::vector<tensor::Arena> matmul_workspaces_;  ///< One per thread,
   std::vector<tensor::Arena> scratch_;            ///< as this.
   tensor::Arena shared_scratch_;
+  std::vector<double> shared_sums_;
 };
 
 }  // namespace dtrain::inline v0::compute

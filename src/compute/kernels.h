@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "compute/layer_tasks.h"
 #include "dtrain/activation.h"
 
 // The loops of the CPU device, compiled once per instruction set. This header is read by sources
@@ -69,49 +70,6 @@ struct DropoutTask {
   float scale = 1.0F;
   const float* in = nullptr;
   float* out = nullptr;
-};
-
-/// A grid of output pixels: each reads `run` elements at each of its taps, multiplies them with the
-/// kernel and adds the bias. Steps and taps are in elements.
-struct ConvolutionTask {
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-  const float* in = nullptr;
-  std::size_t in_row = 0;     ///< From the window of a pixel to that below,
-  std::size_t in_column = 0;  ///< and to that beside it.
-  const std::ptrdiff_t* taps = nullptr;
-  std::size_t tap_count = 0;
-  std::size_t run = 0;  ///< Ignored by depthwise().
-  std::size_t out_channels = 0;
-  /// For convolve() panels of KernelTable::convolution_panel channels, one behind the other, each
-  /// with a row of that width per element of a window; zeros where the channels end. For
-  /// depthwise() a row of out_channels per tap.
-  const float* kernel = nullptr;
-  const float* bias = nullptr;  ///< out_channels, or null.
-  float* out = nullptr;
-  std::size_t out_row = 0;
-  std::size_t out_column = 0;
-};
-
-/// Adds to the kernel's gradient what the pixels of some images give.
-struct ConvolutionGradientTask {
-  std::size_t images = 0;
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-  const float* in = nullptr;
-  std::size_t in_image = 0;
-  std::size_t in_row = 0;
-  std::size_t in_column = 0;
-  const std::ptrdiff_t* offsets = nullptr;  ///< Of the element that each row of the kernel meets.
-  std::size_t kernel_rows = 0;              ///< Elements of a window, or taps for depthwise.
-  /// Pixels follow each other without gaps but that of out_pixel elements. What lies up to
-  /// KernelTable::convolution_panel elements behind the last is read and not used by
-  /// convolve_gradient().
-  const float* out_gradient = nullptr;
-  std::size_t out_pixel = 0;
-  std::size_t out_channels = 0;
-  float* kernel_gradient = nullptr;
-  std::size_t kernel_row = 0;
 };
 
 /// Most slots that an optimizer keeps per element.
@@ -226,6 +184,39 @@ struct KernelTable {
   void (*convolve_gradient)(const ConvolutionGradientTask& task);
   void (*depthwise)(const ConvolutionTask& task);
   void (*depthwise_gradient)(const ConvolutionGradientTask& task);
+  void (*max_pooling)(const PoolingTask& task);
+  void (*max_pooling_backward)(const PoolingTask& task);  ///< PoolingTies::kFirst,
+  void (*max_pooling_shared)(const PoolingTask& task);    ///< and kShared.
+  void (*average_pooling)(const PoolingTask& task);
+  void (*average_pooling_backward)(const PoolingTask& task);
+  void (*column_terms)(const ColumnTermsTask& task);
+  void (*normalize_columns)(const ColumnMapTask& task);
+  void (*normalize_columns_backward)(const ColumnMapTask& task);
+  void (*normalize_rows)(const RowNormalizationTask& task);
+  void (*normalize_rows_backward)(const RowNormalizationBackwardTask& task);
+  /// To length 1: in / |in|, but no more than 10^7 in.
+  void (*unit_rows)(std::size_t rows, std::size_t columns, const float* in, float* out);
+  void (*unit_rows_backward)(std::size_t rows, std::size_t columns, const float* in,
+                             const float* out_gradient, float* in_gradient);
+  /// out may be a or b.
+  void (*add)(std::size_t count, const float* a, const float* b, float* out);
+  void (*multiply)(std::size_t count, const float* a, const float* b, float* out);
+  void (*scale)(std::size_t count, float factor, const float* in, float* out);
+  /// to = to * keep + from * take
+  void (*blend)(std::size_t count, float keep, float take, const float* from, float* to);
+  /// out[r] = row r of a times row r of b.
+  void (*row_dots)(std::size_t rows, std::size_t columns, const float* a, const float* b,
+                   float* out);
+  /// Row r of out = factors[r] * row r of in.
+  void (*scale_rows)(std::size_t rows, std::size_t columns, const float* factors, const float* in,
+                     float* out);
+  void (*gather_bags)(const BagsTask& task);
+  void (*scatter_bags)(const BagsTask& task);
+  /// Sums of |x| and of x^2.
+  void (*penalty_sums)(std::size_t count, const float* in, double* absolutes, double* squares);
+  /// gradients += l2_twice * values + l1 * sign(values)
+  void (*penalty_gradient)(std::size_t count, float l1, float l2_twice, const float* values,
+                           float* gradients);
   void (*loss)(const LossTask& task);
   void (*dropout)(const DropoutTask& task);
   void (*sgd)(const SgdTask& task);

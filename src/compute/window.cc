@@ -25,4 +25,6 @@ WindowAxis window_axis(std::size_t in, std::size_t window, WindowPadding padding
   return axis;
 }
 
+WindowAxis window_over(std::size_t in) { return {.in = in, .window = in}; }
+
 }  // namespace dtrain::inline v0::compute

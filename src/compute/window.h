@@ -38,4 +38,7 @@ struct WindowStep {
 WindowAxis window_axis(std::size_t in, std::size_t window, WindowPadding padding,
                        WindowStep step = {});
 
+/// One window over all of it.
+WindowAxis window_over(std::size_t in);
+
 }  // namespace dtrain::inline v0::compute

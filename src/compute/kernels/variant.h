@@ -35,10 +35,13 @@ namespace {
 #include "compute/kernels/matmul.inc"
 #include "compute/kernels/convolution.inc"
 #include "compute/kernels/depthwise.inc"
+#include "compute/kernels/pooling.inc"
+#include "compute/kernels/normalization.inc"
 #include "compute/kernels/loss.inc"
 #include "compute/kernels/dropout.inc"
 #include "compute/kernels/optimizer.inc"
 #include "compute/kernels/half.inc"
+#include "compute/kernels/elementwise.inc"
 // clang-format on
 
 }  // namespace
@@ -64,6 +67,28 @@ const KernelTable DTRAIN_KERNELS_TABLE = {
     variant::convolve_gradient,
     variant::depthwise,
     variant::depthwise_gradient,
+    variant::max_pooling,
+    variant::max_pooling_backward,
+    variant::max_pooling_shared,
+    variant::average_pooling,
+    variant::average_pooling_backward,
+    variant::column_terms,
+    variant::normalize_columns,
+    variant::normalize_columns_backward,
+    variant::normalize_rows,
+    variant::normalize_rows_backward,
+    variant::unit_rows,
+    variant::unit_rows_backward,
+    variant::add,
+    variant::multiply,
+    variant::scale,
+    variant::blend,
+    variant::row_dots,
+    variant::scale_rows,
+    variant::gather_bags,
+    variant::scatter_bags,
+    variant::penalty_sums,
+    variant::penalty_gradient,
     variant::loss,
     variant::dropout,
     variant::sgd,

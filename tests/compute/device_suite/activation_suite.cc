@@ -103,8 +103,8 @@ bool is_near_kink(double x) {
   return false;
 }
 
-void expect_slopes(Device& device, Activation activation, std::optional<float> constant,
-                   std::uint64_t seed) {
+void expect_activation_slopes(Device& device, Activation activation, std::optional<float> constant,
+                              std::uint64_t seed) {
   const Elements in = random_floats(500, seed, -7.0F, 7.0F);
   const Elements out_gradient = random_floats(500, seed + 1);
   const Elements got = gradient_of(device, activation, in, out_gradient, constant);
@@ -169,7 +169,7 @@ TEST_P(DeviceSuite, ActivationsKeepNanAndReachTheirLimits) {
 TEST_P(DeviceSuite, ActivationGradientsAreTheSlopes) {
   const std::uint64_t seed = support::seed();
   for (const Activation activation : elementwise()) {
-    expect_slopes(*device_, activation, {}, seed);
+    expect_activation_slopes(*device_, activation, {}, seed);
   }
 }
 
@@ -185,7 +185,7 @@ TEST_P(DeviceSuite, ActivationsTakeASlopeOrAlpha) {
                                                    static_cast<double>(constant));
         EXPECT_NEAR(out[i], wanted, 1e-6 * std::abs(wanted)) << activation_name(activation);
       }
-      expect_slopes(*device_, activation, constant, seed);
+      expect_activation_slopes(*device_, activation, constant, seed);
     }
   }
 }

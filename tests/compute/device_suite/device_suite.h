@@ -62,6 +62,14 @@ inline double activation_reference(Activation activation, double x) {
                               static_cast<double>(activation_default_constant(activation)));
 }
 
+/// `got` against the slopes of `loss`, computed in double, at every `every`-th element of x.
+void expect_slopes(const Elements& got, const Elements& x,
+                   const std::function<double(const std::vector<double>&)>& loss,
+                   std::size_t every = 1);
+
+/// The sum of a times b in double: the loss whose gradient for a is b.
+double weighted(const std::vector<double>& a, const Elements& b);
+
 /// Numbers in [low, high) from a seed.
 std::vector<float> random_floats(std::size_t count, std::uint64_t seed, float low = -1.0F,
                                  float high = 1.0F);

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "base/philox.h"
 #include "device_suite.h"
 
@@ -8,6 +10,30 @@ std::vector<float> random_floats(std::size_t count, std::uint64_t seed, float lo
   std::vector<float> elements(count);
   for (float& element : elements) element = low + numbers.uniform() * (high - low);
   return elements;
+}
+
+void expect_slopes(const Elements& got, const Elements& x,
+                   const std::function<double(const std::vector<double>&)>& loss,
+                   std::size_t every) {
+  ASSERT_EQ(got.size(), x.size());
+  std::vector<double> at(x.begin(), x.end());
+  for (std::size_t i = 0; i < x.size(); i += every) {
+    constexpr double kStep = 1e-5;
+    const double kept = at[i];
+    at[i] = kept + kStep;
+    const double above = loss(at);
+    at[i] = kept - kStep;
+    const double below = loss(at);
+    at[i] = kept;
+    const double slope = (above - below) / (2 * kStep);
+    ASSERT_NEAR(got[i], slope, 3e-5 * std::max(1.0, std::abs(slope))) << "element " << i;
+  }
+}
+
+double weighted(const std::vector<double>& a, const Elements& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * static_cast<double>(b[i]);
+  return sum;
 }
 
 namespace {
