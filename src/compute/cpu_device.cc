@@ -182,14 +182,23 @@ class CpuDevice final : public Device {
       }
     });
   }
-  void scatter_add_rows(ConstMatrix in, std::span<const std::int64_t> rows, Matrix table) override {
+  void sum_rows(ConstMatrix in, std::span<const std::int64_t> rows, Matrix table) override {
     assert(in.rows == rows.size() && in.columns == table.columns);
-    // One thread: the order of additions to a row is part of the result.
+    // One thread: the order of additions to a row is part of the result. The first is stored, which
+    // spares a pass that clears the rows.
+    begun_.assign(table.rows, 0);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const auto row = static_cast<std::size_t>(rows[i]);
       assert(row < table.rows);
-      kernels_.accumulate(table.columns, table.data + row * table.columns, in.data + i * in.columns,
-                          1.0F);
+      const auto add = begun_[row] != 0 ? kernels_.accumulate : kernels_.begin_sum;
+      add(table.columns, table.data + row * table.columns, in.data + i * in.columns, 1.0F);
+      begun_[row] = 1;
+    }
+    for (auto row = begun_.begin(); row != begun_.end();) {
+      const auto first = std::find(row, begun_.end(), 0);
+      row = std::find(first, begun_.end(), 1);
+      std::fill(table.data + static_cast<std::size_t>(first - begun_.begin()) * table.columns,
+                table.data + static_cast<std::size_t>(row - begun_.begin()) * table.columns, 0.0F);
     }
   }
 
@@ -270,6 +279,7 @@ class CpuDevice final : public Device {
   const KernelTable& kernels_;
   ThreadPool pool_;
   std::vector<tensor::Arena> workspaces_;  ///< One per thread.
+  std::vector<std::uint8_t> begun_;        ///< sum_rows: which rows have a sum.
 };
 
 }  // namespace

@@ -136,9 +136,9 @@ class Device {
 
   /// Row i of out = row rows[i] of table. `rows` is in device memory and below table.rows.
   virtual void gather_rows(ConstMatrix table, std::span<const std::int64_t> rows, Matrix out) = 0;
-  /// Row rows[i] of table += row i of in, in the order of i.
-  virtual void scatter_add_rows(ConstMatrix in, std::span<const std::int64_t> rows,
-                                Matrix table) = 0;
+  /// Row r of table = the sum of the rows i of in with rows[i] == r, in the order of i; 0 where
+  /// there is none.
+  virtual void sum_rows(ConstMatrix in, std::span<const std::int64_t> rows, Matrix table) = 0;
 
   /// As compute::apply and compute::accumulate, on device memory.
   virtual void optimizer_step(const Optimizer& optimizer, const OptimizerUpdate& update) = 0;

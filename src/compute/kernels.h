@@ -174,6 +174,7 @@ struct KernelTable {
   void (*nadam)(const NadamTask& task);
   void (*ftrl)(const FtrlTask& task);
   void (*lion)(const LionTask& task);
+  void (*begin_sum)(std::size_t count, float* sum, const float* gradients, float weight);
   void (*accumulate)(std::size_t count, float* sum, const float* gradients, float weight);
   void (*to_float16)(std::size_t count, const float* in, std::uint16_t* out);
   void (*from_float16)(std::size_t count, const std::uint16_t* in, float* out);

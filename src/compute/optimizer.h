@@ -64,7 +64,8 @@ struct OptimizerUpdate {
 void apply(const Optimizer& optimizer, const OptimizerUpdate& update);
 
 /// sum[i] += weight * gradients[i]; the ranges are equally long and do not overlap. The same
-/// promise about bits.
+/// promise about bits. begin_sum gives the bits of a sum that was 0 before, whatever it was.
+void begin_sum(std::span<float> sum, std::span<const float> gradients, float weight);
 void accumulate(std::span<float> sum, std::span<const float> gradients, float weight);
 
 }  // namespace dtrain::inline v0::compute

@@ -172,6 +172,11 @@ void apply(const Optimizer& optimizer, const OptimizerUpdate& update) {
   apply_with(best_kernels(), optimizer, update);
 }
 
+void begin_sum(std::span<float> sum, std::span<const float> gradients, float weight) {
+  assert(sum.size() == gradients.size());
+  best_kernels().begin_sum(sum.size(), sum.data(), gradients.data(), weight);
+}
+
 void accumulate(std::span<float> sum, std::span<const float> gradients, float weight) {
   assert(sum.size() == gradients.size());
   best_kernels().accumulate(sum.size(), sum.data(), gradients.data(), weight);

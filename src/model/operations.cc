@@ -111,9 +111,8 @@ class EmbeddingOperation final : public Operation {
                 float* /*in_gradient*/) const override {
     const auto table =
         is_elsewhere() ? pass.row_gradients : pass.gradients.subspan(table_.offset, table_.count);
-    pass.device.fill(table, 0.0F);
-    pass.device.scatter_add_rows({out_gradient, pass.ids.size(), width_}, pass.ids,
-                                 {table.data(), table.size() / width_, width_});
+    pass.device.sum_rows({out_gradient, pass.ids.size(), width_}, pass.ids,
+                         {table.data(), table.size() / width_, width_});
   }
 
  private:

@@ -262,22 +262,27 @@ transport::Frame Client::chunk_frame(const ServerLink::Push& push, std::uint32_t
     if (!plain) return encoded(chunk, data);
     return {std::as_bytes(std::span(data, chunk.count)), operation.lease};
   }
-  auto staged = std::make_shared<std::vector<float>>(chunk.count, 0.0F);
+  const auto staged = staging_.take(chunk.count * sizeof(float));
+  const std::span<float> gathered = staged->span().first(chunk.count);
+  std::size_t done = 0;
   for (auto source = first; source != last; ++source) {
     const Range part = intersect(source->range, chunk);
-    std::memcpy(staged->data() + (part.begin - chunk.begin),
-                source->data + (part.begin - source->range.begin), part.count * sizeof(float));
+    const std::size_t begin = part.begin - chunk.begin;
+    std::ranges::fill(gathered.subspan(done, begin - done), 0.0F);  // the padding between them
+    std::memcpy(gathered.data() + begin, source->data + (part.begin - source->range.begin),
+                part.count * sizeof(float));
+    done = begin + part.count;
   }
-  if (!plain) return encoded(chunk, staged->data());
-  return {std::as_bytes(std::span(std::as_const(*staged))), staged};
+  std::ranges::fill(gathered.subspan(done), 0.0F);
+  if (!plain) return encoded(chunk, gathered.data());
+  return {std::as_bytes(gathered), staged};
 }
 
-transport::Frame Client::encoded(Range chunk, const float* elements) const {
-  // uint32_t: the format wants its bytes at a multiple of 4.
-  auto words = std::make_shared<std::vector<std::uint32_t>>(wire_format_.bytes(chunk) /
-                                                            sizeof(std::uint32_t));
-  wire_format_.encode(chunk, elements, std::as_writable_bytes(std::span(*words)).data());
-  return {std::as_bytes(std::span(std::as_const(*words))), words};
+transport::Frame Client::encoded(Range chunk, const float* elements) {
+  const auto staged = staging_.take(wire_format_.bytes(chunk));
+  const auto bytes = std::as_writable_bytes(staged->span()).first(wire_format_.bytes(chunk));
+  wire_format_.encode(chunk, elements, bytes.data());
+  return {bytes, staged};
 }
 
 void Client::ask(ServerLink& server, ServerLink::Pull& pull) {

@@ -226,7 +226,7 @@ class Client final : public transport::Handler {
   void push_applied(ServerLink& server);
   void pull_received(ServerLink& server);
   transport::Frame chunk_frame(const ServerLink::Push& push, std::uint32_t index);
-  transport::Frame encoded(Range chunk, const float* elements) const;
+  transport::Frame encoded(Range chunk, const float* elements);
   /// False: the payload has another size than the chunk.
   bool store(const ServerLink::Pull& pull, const std::vector<transport::Frame>& payload) const;
   void send_declare(ServerLink& server);
@@ -248,7 +248,7 @@ class Client final : public transport::Handler {
   const ClientOptions options_;
   std::vector<ServerLink> servers_;
   NormCollector norms_;  ///< Rank 0's.
-  Staging staging_;      ///< For rows that are pushed.
+  Staging staging_;      ///< For what is pushed and does not lie in one piece as it travels.
   base::Completion<base::Done> declaration_;
   std::uint64_t last_operation_ = 0;
   std::uint64_t last_pull_id_ = 0;

@@ -12,13 +12,34 @@
 namespace dtrain::inline v0 {
 namespace {
 
+/// Finds the variables of one call. Most calls name them in the order in which they were declared,
+/// so the one behind the last is looked at first. Throws not_found.
+class InOrder {
+ public:
+  explicit InOrder(const tensor::Layout& layout) : layout_(layout) {}
+
+  const tensor::LayoutEntry& at(std::string_view name) {
+    const auto& entries = layout_.entries();
+    const bool expected = next_ < entries.size() && entries[next_].name == name;
+    const tensor::LayoutEntry& entry = expected ? entries[next_] : layout_.at(name);
+    next_ = static_cast<std::size_t>(&entry - entries.data()) + 1;
+    return entry;
+  }
+
+ private:
+  const tensor::Layout& layout_;
+  std::size_t next_ = 0;
+};
+
 /// Puts named memory where it belongs in the arena, in ascending order.
 template <typename Element, typename Named>
 std::vector<ps::Mapped<Element>> map(const tensor::Layout& layout, const std::vector<Named>& parts,
                                      std::span<Element> Named::*memory) {
   std::vector<ps::Mapped<Element>> mapped;
+  mapped.reserve(parts.size());
+  InOrder variables(layout);
   for (const Named& part : parts) {
-    const tensor::LayoutEntry& entry = layout.at(part.name);
+    const tensor::LayoutEntry& entry = variables.at(part.name);
     if ((part.*memory).size() != entry.count) {
       throw Error(
           ErrorCode::kInvalidArgument,

@@ -18,7 +18,7 @@ constexpr std::size_t kBlockElements = 16 * 1024;
 /// Rows brought together for the optimizer: what stays in the first-level cache.
 constexpr std::size_t kGatheredElements = 2 * 1024;
 /// Rows lie anywhere in memory: so many are fetched ahead of the one that is read.
-constexpr std::size_t kPrefetchRows = 8;
+constexpr std::size_t kPrefetchRows = 16;
 constexpr std::size_t kLineBytes = 64;
 
 std::size_t slice_bytes(Range slice, std::size_t width) {
@@ -78,7 +78,7 @@ void RowShard::read(Range rows, std::span<float> values) const {
   for (std::uint64_t row = rows.begin; row < rows.end(); ++row) {
     const auto out = values.subspan((row - rows.begin) * width_, width_);
     if (written(row)) {
-      std::ranges::copy(values_.as<float>().subspan(offset(row), width_), out.begin());
+      std::memcpy(out.data(), values_.as<float>().data() + offset(row), out.size_bytes());
     } else {
       draw({row, 1}, out);
     }
@@ -95,9 +95,9 @@ void RowShard::write(Range rows, std::span<const float> values) {
   }
 }
 
-void RowShard::prefetch(std::uint64_t row) const {
-  const float* values = values_.as<float>().data() + offset(row);
-  const auto* bytes = reinterpret_cast<const std::byte*>(values);
+void RowShard::prefetch(const ZeroMemory& memory, std::uint64_t row) const {
+  const float* elements = memory.as<float>().data() + offset(row);
+  const auto* bytes = reinterpret_cast<const std::byte*>(elements);
   const std::size_t count = std::min(width_ * sizeof(float), 8 * kLineBytes);
   for (std::size_t at = 0; at < count; at += kLineBytes) __builtin_prefetch(bytes + at);
 }
@@ -105,7 +105,7 @@ void RowShard::prefetch(std::uint64_t row) const {
 void RowShard::gather(std::span<const std::uint64_t> rows, std::span<float> values) const {
   assert(values.size() == rows.size() * width_);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (i + kPrefetchRows < rows.size()) prefetch(rows[i + kPrefetchRows]);
+    if (i + kPrefetchRows < rows.size()) prefetch(values_, rows[i + kPrefetchRows]);
     read({rows[i], 1}, values.subspan(i * width_, width_));
   }
 }
@@ -184,7 +184,12 @@ void RowShard::apply_to_named(std::int64_t step, float scale) {
   for (auto rest = sum_.sorted(); !rest.empty();) {
     const auto block = rest.first(std::min(block_rows, rest.size()));
     rest = rest.subspan(block.size());
-    for (std::size_t i = 0; i < std::min(block_rows, rest.size()); ++i) prefetch(rest[i].row);
+    for (const RowSum::Entry& entry : rest.first(std::min(block_rows, rest.size()))) {
+      prefetch(values_, entry.row);
+      for (int slot = 0; slot < slots(); ++slot) {
+        prefetch(slots_[static_cast<std::size_t>(slot)], entry.row);
+      }
+    }
     apply_block(block, step, scale);
   }
 }
@@ -193,20 +198,22 @@ void RowShard::apply_to_named(std::int64_t step, float scale) {
 void RowShard::apply_block(std::span<const RowSum::Entry> rows, std::int64_t step, float scale) {
   const std::size_t count = rows.size() * width_;
   for (auto& memory : gathered_) memory.resize(std::max(memory.size(), count));
-  const auto each_row = [&](std::span<float> from, std::span<float> to, const auto& move) {
+  const std::size_t row_bytes = width_ * sizeof(float);
+  const auto gather = [&](const ZeroMemory& memory, std::span<float> to) {
+    const float* from = memory.as<float>().data();
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      move(from.subspan(offset(rows[i].row), width_), to.subspan(i * width_, width_));
+      std::memcpy(to.data() + i * width_, from + offset(rows[i].row), row_bytes);
     }
   };
-  const auto gather = [](std::span<float> row, std::span<float> place) {
-    std::ranges::copy(row, place.begin());
-  };
-  const auto scatter = [](std::span<float> row, std::span<float> place) {
-    std::ranges::copy(place, row.begin());
+  const auto scatter = [&](std::span<const float> from, ZeroMemory& memory) {
+    float* to = memory.as<float>().data();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      std::memcpy(to + offset(rows[i].row), from.data() + i * width_, row_bytes);
+    }
   };
   for (const RowSum::Entry& entry : rows) touch(entry.row);
   const auto values = std::span(gathered_.front()).first(count);
-  each_row(values_.as<float>(), values, gather);
+  gather(values_, values);
   compute::OptimizerUpdate update{.step = step,
                                   .gradient_scale = scale,
                                   .gradient_limit = gradient_limit_,
@@ -215,12 +222,12 @@ void RowShard::apply_block(std::span<const RowSum::Entry> rows, std::int64_t ste
                                   .gradients = gradients_of(rows)};
   for (std::size_t slot = 0; slot < slot_table_.size(); ++slot) {
     update.slots[slot] = std::span(gathered_[slot + 1]).first(count);
-    each_row(slots_[slot].as<float>(), update.slots[slot], gather);
+    gather(slots_[slot], update.slots[slot]);
   }
   compute::apply(optimizer_, update);
-  each_row(values_.as<float>(), values, scatter);
+  scatter(values, values_);
   for (std::size_t slot = 0; slot < slot_table_.size(); ++slot) {
-    each_row(slots_[slot].as<float>(), update.slots[slot], scatter);
+    scatter(update.slots[slot], slots_[slot]);
   }
 }
 

@@ -70,7 +70,7 @@ class RowShard {
   void apply_to_named(std::int64_t step, float scale);
   void apply_block(std::span<const RowSum::Entry> rows, std::int64_t step, float scale);
   std::span<const float> gradients_of(std::span<const RowSum::Entry> rows);
-  void prefetch(std::uint64_t row) const;
+  void prefetch(const ZeroMemory& memory, std::uint64_t row) const;
 
   const RowTable table_;
   const Shape shape_;

@@ -26,9 +26,10 @@ void RowSum::add(std::span<const std::uint64_t> rows, std::span<const float> gra
       entries_.push_back({rows[i], entries_.size()});
       ++i;
     } while (i < rows.size() && rows[i] > rows[i - 1] && !known(rows[i]));
-    sums_.resize(entries_.size() * width_, 0.0F);
-    compute::accumulate(std::span(sums_).subspan(place * width_),
-                        gradients.subspan(first * width_, (i - first) * width_), weight);
+    // Grows only: what was there before need not be cleared.
+    sums_.resize(std::max(sums_.size(), entries_.size() * width_));
+    compute::begin_sum(std::span(sums_).subspan(place * width_, (i - first) * width_),
+                       gradients.subspan(first * width_, (i - first) * width_), weight);
   }
 }
 
@@ -49,7 +50,6 @@ void RowSum::merge() {
 
 void RowSum::clear() {
   entries_.clear();
-  sums_.clear();
   merged_ = cursor_ = 0;
   last_row_ = 0;
 }

@@ -36,7 +36,7 @@ class RowSum {
   std::size_t merged_ = 0;
   std::size_t cursor_ = 0;  ///< Among the first ones: where the last row was looked for.
   std::uint64_t last_row_ = 0;
-  std::vector<float> sums_;
+  std::vector<float> sums_;  ///< Of the entries, and what is left of larger steps.
 };
 
 }  // namespace dtrain::inline v0::ps

@@ -66,6 +66,12 @@ RowChunks::RowChunks(std::vector<RowPart> parts, const Table& table) : parts_(st
   }
 }
 
+std::size_t RowChunks::elements() const {
+  std::size_t elements = 0;
+  for (std::size_t i = 0; i < parts_.size(); ++i) elements += parts_[i].count * cuts_[i].width;
+  return elements;
+}
+
 RowChunks::Chunk RowChunks::at(std::uint64_t index) const {
   const auto end = std::ranges::upper_bound(ends_, index);
   const auto part = static_cast<std::size_t>(end - ends_.begin());

@@ -99,6 +99,8 @@ class RowChunks {
 
   const std::vector<RowPart>& parts() const { return parts_; }
   std::uint64_t count() const { return ends_.empty() ? 0 : ends_.back(); }
+  /// Of all rows.
+  std::size_t elements() const;
   Chunk at(std::uint64_t index) const;
 
  private:

@@ -168,6 +168,9 @@ class Server final : public transport::Handler {
   base::Status open_row_pull(const pb::Pull& pull, std::vector<transport::Frame> payload,
                              Session::ParkedPull& parked);
   void serve_rows(Session& session, const Session::ParkedPull& pull);
+  /// What a chunk of the pull holds.
+  void gather_rows(const Session::ParkedPull& pull, const RowChunks::Chunk& chunk,
+                   std::span<float> out);
 
   // server.cc: whose turn it is.
   void advance();

@@ -11,12 +11,13 @@
 namespace dtrain::inline v0::ps {
 namespace {
 
-/// The keys that a frame begins with. A copy: a sender on this host could change its own, and
-/// frames need not start on a key's boundary.
+/// Keys that a frame begins with, from `first` on. A copy: a sender on this host could change its
+/// own, and frames need not start on a key's boundary.
 std::span<const std::uint64_t> copy_keys(const transport::Frame& frame, std::size_t count,
-                                         std::vector<std::uint64_t>& keys) {
+                                         std::vector<std::uint64_t>& keys, std::size_t first = 0) {
+  const auto bytes = frame.bytes.subspan(first * sizeof(std::uint64_t));
   keys.resize(count);
-  std::memcpy(keys.data(), frame.bytes.data(), count * sizeof(std::uint64_t));
+  std::memcpy(keys.data(), bytes.data(), count * sizeof(std::uint64_t));
   return keys;
 }
 
@@ -142,30 +143,6 @@ base::Status Server::open_row_pull(const pb::Pull& pull, std::vector<transport::
 }
 
 void Server::serve_rows(Session& session, const Session::ParkedPull& pull) {
-  // Gathered as a whole, so that all chunks are of one version whatever is pushed meanwhile.
-  std::size_t elements = 0;
-  for (const RowPart& part : pull.rows.parts()) {
-    elements += part.count * row_shards_[part.table].width();
-  }
-  const auto gathered = staging_.take(elements * sizeof(float));
-  std::span<float> rest = gathered->span().first(elements);
-  for (std::size_t p = 0; p < pull.keys.size(); ++p) {
-    const RowPart part = pull.rows.parts()[p];
-    const RowShard& shard = row_shards_[part.table];
-    const auto keys = copy_keys(pull.keys[p], part.count, row_keys_);
-    const auto out = rest.first(part.count * shard.width());
-    rest = rest.subspan(out.size());
-    if (check_keys(keys, shard)) {
-      std::ranges::fill(out, 0.0F);  // they were right before: see sum_row_chunk
-    } else if (pull.frozen > 1) {
-      for (std::size_t i = 0; i < part.count; ++i) {
-        shard.read_slot(static_cast<int>(pull.frozen) - 2, {keys[i], 1},
-                        out.subspan(i * shard.width(), shard.width()));
-      }
-    } else {
-      shard.gather(keys, out);
-    }
-  }
   pb::Reply reply;
   pb::Values& values = *reply.mutable_values();
   values.set_id(pull.id);
@@ -177,12 +154,34 @@ void Server::serve_rows(Session& session, const Session::ParkedPull& pull) {
   }
   const bool resumes = pull.version == shard_->version() && pull.next_chunk < pull.rows.count();
   const std::uint32_t first = resumes ? pull.next_chunk : 0;
-  auto bytes = std::as_bytes(std::as_const(*gathered).span().first(elements));
+  // All chunks are of one version: nothing is applied before the last one is gathered. Each sets
+  // out at once, so that the worker puts it in its place while the next one is gathered.
+  const auto gathered = staging_.take(pull.rows.elements() * sizeof(float));
+  std::span<float> rest = gathered->span();
   for (std::uint64_t i = 0; i < pull.rows.count(); ++i) {
-    const std::size_t chunk_bytes = pull.rows.at(i).elements() * sizeof(float);
+    const RowChunks::Chunk chunk = pull.rows.at(i);
+    const auto out = rest.first(chunk.elements());
+    rest = rest.subspan(out.size());
+    if (i < first) continue;
+    gather_rows(pull, chunk, out);
     values.set_index(static_cast<std::uint32_t>(i));
-    if (i >= first) send(session.link, reply, {{bytes.first(chunk_bytes), gathered}});
-    bytes = bytes.subspan(chunk_bytes);
+    send(session.link, reply, {{std::as_bytes(out), gathered}});
+  }
+}
+
+void Server::gather_rows(const Session::ParkedPull& pull, const RowChunks::Chunk& chunk,
+                         std::span<float> out) {
+  const RowShard& shard = row_shards_[chunk.table];
+  const auto keys = copy_keys(pull.keys[chunk.part], chunk.count, row_keys_, chunk.first);
+  if (check_keys(keys, shard)) {
+    std::ranges::fill(out, 0.0F);  // they were right before: see sum_row_chunk
+  } else if (pull.frozen > 1) {
+    for (std::size_t i = 0; i < chunk.count; ++i) {
+      shard.read_slot(static_cast<int>(pull.frozen) - 2, {keys[i], 1},
+                      out.subspan(i * chunk.width, chunk.width));
+    }
+  } else {
+    shard.gather(keys, out);
   }
 }
 

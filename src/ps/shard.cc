@@ -87,14 +87,22 @@ void Shard::assign(Range range, std::span<const float> values, int slot) {
 void Shard::accumulate(Range range, std::span<const float> gradients, float weight, bool first) {
   if (sum_.count() == 0) sum_ = tensor::Arena(slice_.count);
   const auto sum = part(sum_, slice_, range);
-  if (first) std::ranges::fill(sum, 0.0F);
-  compute::accumulate(sum, gradients, weight);
+  if (!first) {
+    compute::accumulate(sum, gradients, weight);
+    return;
+  }
+  // Block by block: what is cleared is still in the first-level cache when it is added to.
+  for (std::size_t done = 0; done < range.count; done += kBlockElements) {
+    const std::size_t count = std::min(kBlockElements, range.count - done);
+    std::ranges::fill(sum.subspan(done, count), 0.0F);
+    compute::accumulate(sum.subspan(done, count), gradients.subspan(done, count), weight);
+  }
 }
 
 void Shard::update_range(Range range, std::span<const float> gradients,
-                         std::span<const double> clip_factors) {
+                         std::span<const double> clip_factors, float scale) {
   compute::OptimizerUpdate update{.step = static_cast<std::int64_t>(step_ + 1),
-                                  .gradient_scale = scale_,
+                                  .gradient_scale = scale,
                                   .values = part(std::as_const(*values_), slice_, range),
                                   .updated = part(*target_, slice_, range),
                                   .gradients = gradients};
@@ -122,7 +130,7 @@ void Shard::apply_sum(const std::vector<Range>& ranges, double weight_total,
 
 void Shard::begin_step(const std::vector<Range>& ranges, double weight_total) {
   assert(weight_total > 0);
-  scale_ = static_cast<float>(1.0 / weight_total);
+  weight_total_ = weight_total;
   choose_target(ranges);
 }
 
@@ -142,28 +150,29 @@ void Shard::choose_target(const std::vector<Range>& ranges) {
 
 void Shard::finish_range(Range range, std::span<const double> clip_factors) {
   assert(updating());
-  update_range(range, part(std::as_const(sum_), slice_, range), clip_factors);
+  update_range(range, part(std::as_const(sum_), slice_, range), clip_factors, mean_scale());
 }
 
 void Shard::finish_range(Range range, std::span<const float> gradients, float weight, bool first) {
   assert(updating() && gradients.size() == range.count);
+  if (first) {
+    // Alone: its mean is itself, and it is read once, where it lies.
+    update_range(range, gradients, {}, static_cast<float>(weight / weight_total_));
+    return;
+  }
   // Block by block, so that the sum stays in the first-level cache between its two uses.
   std::array<float, kBlockElements> block;
   for (std::size_t done = 0; done < range.count; done += kBlockElements) {
     const Range now{range.begin + done, std::min(kBlockElements, range.count - done)};
     const auto sum = std::span(block).first(now.count);
-    if (first) {
-      std::ranges::fill(sum, 0.0F);
-    } else {
-      std::ranges::copy(part(std::as_const(sum_), slice_, now), sum.begin());
-    }
+    std::ranges::copy(part(std::as_const(sum_), slice_, now), sum.begin());
     compute::accumulate(sum, gradients.subspan(done, now.count), weight);
-    update_range(now, sum, {});
+    update_range(now, sum, {}, mean_scale());
   }
 }
 
 void Shard::begin_update(const std::vector<Range>& ranges) {
-  scale_ = 1.0F;
+  weight_total_ = 1.0;
   choose_target(ranges);
 }
 
@@ -176,7 +185,7 @@ void Shard::keep(Range range) {
 
 void Shard::apply(Range range, std::span<const float> gradients) {
   assert(updating());
-  update_range(range, gradients, {});
+  update_range(range, gradients, {}, 1.0F);
 }
 
 void Shard::end_update() {

@@ -72,11 +72,12 @@ class Shard {
                  std::span<const double> clip_factors = {});
 
   /// The same in pieces, while the last contribution arrives, so that an element's sum and update
-  /// are one pass: begin, finish disjoint ranges in any order, end. Bits as apply_sum()'s. What
-  /// `ranges` leaves out stays as it is.
+  /// are one pass: begin, finish disjoint ranges in any order, end. Bits as apply_sum()'s where
+  /// there are several contributions. What `ranges` leaves out stays as it is.
   void begin_step(const std::vector<Range>& ranges, double weight_total);
   /// Adds the last contribution to a range as accumulate() does, and updates its values. The sum
-  /// itself is then lost.
+  /// itself is then lost. The only contribution (`first`) is applied where it lies, times
+  /// `weight / weight_total`: not rounded at all where nobody else has a weight.
   void finish_range(Range range, std::span<const float> gradients, float weight, bool first);
   /// Updates a range whose sum is whole.
   void finish_range(Range range, std::span<const double> clip_factors = {});
@@ -98,7 +99,9 @@ class Shard {
   void choose_target(const std::vector<Range>& ranges);
   std::shared_ptr<tensor::Arena> take_spare();
   void update_range(Range range, std::span<const float> gradients,
-                    std::span<const double> clip_factors);
+                    std::span<const double> clip_factors, float scale);
+  /// Makes the mean of the step's sum.
+  float mean_scale() const { return static_cast<float>(1.0 / weight_total_); }
 
   static tensor::Arena ordinary_memory(std::size_t count) { return tensor::Arena(count); }
 
@@ -113,7 +116,7 @@ class Shard {
   std::uint64_t step_ = 0;
   /// Where the update under way goes: the values themselves or other memory. Null without one.
   std::shared_ptr<tensor::Arena> target_;
-  float scale_ = 1.0F;  ///< Of the gradients of the update under way.
+  double weight_total_ = 1.0;  ///< Of the step under way.
 };
 
 }  // namespace dtrain::inline v0::ps

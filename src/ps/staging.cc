@@ -22,7 +22,7 @@ std::shared_ptr<tensor::Arena> Staging::take(std::size_t bytes) {
     return arena;
   }
   // Sizes that repeat: those of the next messages differ a little.
-  const std::size_t elements = bytes / sizeof(float) + 1;
+  const std::size_t elements = (bytes + sizeof(float) - 1) / sizeof(float);
   auto arena = std::make_shared<tensor::Arena>(
       shared_arena(endpoint_, elements < kElementsMin ? kElementsMin : std::bit_ceil(elements)));
   const std::size_t size = arena->count() * sizeof(float);

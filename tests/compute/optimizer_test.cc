@@ -158,6 +158,17 @@ INSTANTIATE_TEST_SUITE_P(
         Nadam{}, Ftrl{}, Ftrl{.learning_rate_power = -0.7F, .l1_regularization_strength = 0.1F},
         Lion{.weight_decay = 0.1F}));
 
+TEST(Optimizer, BeginSumHasTheBitsOfAccumulateOntoZeros) {
+  std::vector<float> gradients = random_floats(1001, support::seed());
+  gradients[3] = -0.0F;
+  std::vector<float> cleared(gradients.size(), 0.0F);
+  accumulate(cleared, gradients, 3.0F);
+  std::vector<float> begun(gradients.size(), 7.0F);
+  begin_sum(begun, gradients, 3.0F);
+  EXPECT_EQ(begun, cleared);
+  EXPECT_FALSE(std::signbit(begun[3]));
+}
+
 TEST(Optimizer, AccumulateAddsWeightedGradientsWithTheSameBitsInEverySlicing) {
   const std::uint64_t seed = support::seed();
   const std::size_t count = 1001;

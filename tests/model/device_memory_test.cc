@@ -76,11 +76,11 @@ class SeparateMemory final : public Device {
     expect_own(out.data);
     cpu_->gather_rows(table, rows, out);
   }
-  void scatter_add_rows(ConstMatrix in, std::span<const std::int64_t> rows, Matrix table) override {
+  void sum_rows(ConstMatrix in, std::span<const std::int64_t> rows, Matrix table) override {
     expect_own(in.data);
     expect_own(rows.data());
     expect_own(table.data);
-    cpu_->scatter_add_rows(in, rows, table);
+    cpu_->sum_rows(in, rows, table);
   }
   void optimizer_step(const Optimizer& optimizer, const OptimizerUpdate& update) override {
     cpu_->optimizer_step(optimizer, update);

@@ -24,6 +24,10 @@ TEST(RowSum, RowsOfSeveralPushesMeetInAscendingOrder) {
   }
   sum.clear();
   EXPECT_EQ(sum.size(), 0U);
+  sum.add(std::vector<std::uint64_t>{2}, std::vector<float>{4, 8}, 0.5F);
+  ASSERT_EQ(sum.sorted().size(), 1U);
+  EXPECT_EQ(sum.at(0)[0], 2.0F);
+  EXPECT_EQ(sum.at(0)[1], 4.0F);
 }
 
 TEST(RowSum, AnyOrderGivesTheSameSums) {

@@ -54,7 +54,7 @@ TEST(Shard, FinishingRangesAsTheyComeHasTheBitsOfAWholeSum) {
   constexpr Range kLong{40, 10'000};  // several blocks
   constexpr Range kFirst{40, 7'001};
   constexpr Range kRest{7'041, 2'999};
-  Shard whole(kLong, Adam{}), pieces(kLong, Adam{}), alone(kLong, Adam{}), single(kLong, Adam{});
+  Shard whole(kLong, Adam{}), pieces(kLong, Adam{});
   std::vector<float> one(kLong.count);
   std::vector<float> other(kLong.count);
   for (std::size_t i = 0; i < kLong.count; ++i) {
@@ -75,15 +75,43 @@ TEST(Shard, FinishingRangesAsTheyComeHasTheBitsOfAWholeSum) {
     EXPECT_EQ(pieces.coming().version, pieces.version() + 1);
     pieces.finish_range(kFirst, part(other, kFirst), 5.0F, false);
     pieces.end_update();
-    alone.accumulate(kLong, one, 3.0F, true);
-    alone.apply_sum({kLong}, 3.0);
-    single.begin_step({kLong}, 3.0);
-    single.finish_range(kLong, one, 3.0F, true);
-    single.end_update();
   }
   EXPECT_EQ(read(whole.snapshot()), read(pieces.snapshot()));
-  EXPECT_EQ(read(alone.snapshot()), read(single.snapshot()));
   EXPECT_EQ(pieces.version(), 3U);
+}
+
+TEST(Shard, TheOnlyContributionOfAStepIsAppliedAsItIs) {
+  constexpr Range kLong{40, 10'000};
+  constexpr Range kFirst{40, 7'001};
+  constexpr Range kRest{7'041, 2'999};
+  Shard alone(kLong, Adam{}), same(kLong, Adam{}), partial(kLong, Adam{}), half(kLong, Adam{});
+  std::vector<float> gradients(kLong.count);
+  std::vector<float> halves(kLong.count);
+  for (std::size_t i = 0; i < kLong.count; ++i) {
+    gradients[i] = 0.37F * static_cast<float>(i % 97);
+    halves[i] = 0.5F * gradients[i];
+  }
+  const auto part = [&](Range range) {
+    return std::span(gradients).subspan(range.begin - kLong.begin, range.count);
+  };
+  for (int step = 0; step < 3; ++step) {
+    alone.begin_step({kLong}, 3.0);
+    alone.finish_range(kRest, part(kRest), 3.0F, true);
+    alone.finish_range(kFirst, part(kFirst), 3.0F, true);
+    alone.end_update();
+    same.begin_update({kLong});
+    same.apply(kLong, gradients);
+    same.end_update();
+    partial.begin_step({kLong}, 4.0);
+    partial.finish_range(kLong, gradients, 2.0F, true);
+    partial.end_update();
+    half.begin_update({kLong});
+    half.apply(kLong, halves);
+    half.end_update();
+  }
+  EXPECT_EQ(read(alone.snapshot()), read(same.snapshot())) << "3 * g / 3 would be rounded twice";
+  EXPECT_EQ(read(partial.snapshot()), read(half.snapshot()));
+  EXPECT_EQ(alone.version(), 3U);
 }
 
 TEST(Shard, AnUpdateThatBreaksOffKeepsTheRest) {

@@ -41,18 +41,19 @@ namespace dtrain::inline v0::compute {
 namespace variant = DTRAIN_KERNELS_NAMESPACE;
 
 const KernelTable DTRAIN_KERNELS_TABLE = {
-    DTRAIN_KERNELS_NAME,  variant::kWorkspaceCount,
-    variant::matmul,      variant::column_sums,
-    variant::activate,    variant::activate_backward,
-    variant::softmax,     variant::softmax_backward,
-    variant::loss,        variant::dropout,
-    variant::sgd,         variant::adagrad,
-    variant::adadelta,    variant::rmsprop,
-    variant::adam,        variant::adamax,
-    variant::nadam,       variant::ftrl,
-    variant::lion,        variant::accumulate,
-    variant::to_float16,  variant::from_float16,
-    variant::to_bfloat16, variant::from_bfloat16,
+    DTRAIN_KERNELS_NAME,    variant::kWorkspaceCount,
+    variant::matmul,        variant::column_sums,
+    variant::activate,      variant::activate_backward,
+    variant::softmax,       variant::softmax_backward,
+    variant::loss,          variant::dropout,
+    variant::sgd,           variant::adagrad,
+    variant::adadelta,      variant::rmsprop,
+    variant::adam,          variant::adamax,
+    variant::nadam,         variant::ftrl,
+    variant::lion,          variant::begin_sum,
+    variant::accumulate,    variant::to_float16,
+    variant::from_float16,  variant::to_bfloat16,
+    variant::from_bfloat16,
 };
 
 }  // namespace dtrain::inline v0::compute
