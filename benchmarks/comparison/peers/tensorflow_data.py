@@ -72,7 +72,7 @@ def measure(dataset: tf.data.Dataset, rows: int, ages: float, seconds: float) ->
     """Examples per second over whole passes, the reduction in the graph too."""
     @tf.function
     def read_all() -> tf.Tensor:
-        return dataset.reduce(tf.constant(0.0, tf.float64), lambda total, *batch: total +
+        return dataset.reduce(tf.constant(0.0, tf.float64), lambda total, batch: total +
                               tf.reduce_sum(tf.cast(batch[0], tf.float64)))
 
     read_all()
