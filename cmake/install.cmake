@@ -32,14 +32,17 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/losses.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/metrics.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/model.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/npy.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/optimizer.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/parameter_client.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/parameter_server.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/preprocessing_layers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/regularizer.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/pipeline.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/row_table.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/run.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/strategy.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/tfrecord.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/update_rules.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/variable.h)
 

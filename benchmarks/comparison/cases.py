@@ -7,6 +7,7 @@ import pathlib
 from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).resolve().parent
+ADULT = str(HERE.parents[1] / "examples/data/adult-train.csv.gz")
 DTRAIN, TENSORFLOW, PYTORCH, LINK = "dtrain", "tensorflow", "pytorch", "link"
 
 
@@ -64,6 +65,9 @@ def all_cases() -> list[Case]:
               "10000000"),
              small=(_script("tensorflow_exchange.py"), "0.05", "4096", "100000")),
         _benchmark("rows", "rows_bench", 25, 3, has_small=True),
+        _benchmark("reading", "reading_bench", 5, 5, has_small=True),
+        Case(f"{TENSORFLOW}/reading", TENSORFLOW, 30, (_script("tensorflow_data.py"), "2", ADULT),
+             small=(_script("tensorflow_data.py"), "0.1", ADULT)),
         _benchmark("kernels", "kernels_bench", 20, 5, repetitions_max=3, has_small=True),
         _benchmark("training-mlp", "training_bench", 30, 1, "^training/mlp", has_small=True),
         _peer(TENSORFLOW, "tensorflow_local.py", "mlp", None, 8),

@@ -137,6 +137,11 @@ def all_lines() -> list[Line]:
              "TCP, latency",
              tuple(_times_limit(f"{operation}, 4 KiB", _exchange(operation, "tcp", "4KiB"), 1.5)
                    for operation in ("push", "pull", "push-pull"))),
+        Line("CSV and TFRecord reading ≥ tf.data's, one thread", "reading",
+             tuple(Check(f"{kind}, Adult",
+                         Quotient(Metric(f"reading/{name}/adult", "items_per_s"),
+                                  Metric(f"tensorflow/reading/{name}/adult", "items_per_s")), 1.0)
+                   for kind, name in (("CSV", "csv"), ("TFRecord", "tfrecord")))),
         Line("Link of 1 Gbit/s: bf16 ≥ 1.9 × fp32",
              "1 Gbit/s, bf16 over fp32",
              tuple(Check(f"push, {size.replace('MiB', ' MiB')}",

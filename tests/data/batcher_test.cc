@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 #include <string>
@@ -9,10 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/philox.h"
 #include "data/data_testing.h"
+#include "support/seed.h"
 
 namespace {
-std::size_t allocations = 0;
+std::atomic<std::size_t> allocations = 0;
 }
 
 void* operator new(std::size_t bytes) {
@@ -156,6 +159,37 @@ TEST(Batcher, GathersWhatTheModelNamesInItsOrder) {
       EXPECT_EQ(batch->targets[0].as<std::int32_t>()[i], example);
       EXPECT_EQ(batch->weights.as<float>()[i], static_cast<float>(example));
     }
+  }
+}
+
+TEST(Batcher, AllWorkersTogetherGatherEachExampleOncePerEpoch) {
+  base::PhiloxStream random(support::seed());
+  for (int repetition = 0; repetition < 60; ++repetition) {
+    const std::size_t count = 1 + random.below(60);
+    const Dataset data = mixed(count);
+    BatchPlanOptions options{
+        .examples = count,
+        .batch_size = 1 + random.below(20),
+        .scope = random.below(2) == 0 ? BatchScope::kGlobal : BatchScope::kWorker,
+        .workers = static_cast<int>(1 + random.below(9)),
+        .shuffle = random.below(4) != 0,
+        .seed = random.bits64()};
+    const std::uint64_t epoch = random.below(100);
+    std::vector<int> seen(count);
+    for (; options.rank < options.workers; ++options.rank) {
+      Batcher batcher(data, options, {.inputs = {"name"}, .outputs = {"class"}});
+      batcher.start_epoch(epoch);
+      for (std::size_t step = 0; step < batcher.plan().steps_per_epoch(); ++step) {
+        const tensor::Batch* batch = batcher.batch(step);
+        if (batch == nullptr) continue;
+        for (std::size_t i = 0; i < batch->size; ++i) {
+          const auto id = batch->targets[0].as<std::int32_t>()[i];
+          EXPECT_EQ(batch->inputs[0].as<std::string_view>()[i], "name " + std::to_string(id));
+          ++seen.at(static_cast<std::size_t>(id));
+        }
+      }
+    }
+    EXPECT_EQ(seen, std::vector<int>(count, 1));
   }
 }
 
