@@ -2,6 +2,7 @@
 
 // Everything that dtrain offers, for programs that do not count includes.
 
+#include "dtrain/callbacks.h"
 #include "dtrain/checkpoint.h"
 #include "dtrain/cluster.h"
 #include "dtrain/cluster_spec.h"

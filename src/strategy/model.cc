@@ -13,6 +13,7 @@
 #include "model/build.h"
 #include "strategy/evaluator.h"
 #include "strategy/model_impl.h"
+#include "strategy/sums_codec.h"
 #include "strategy/trainer.h"
 
 namespace dtrain::inline v0 {
@@ -94,15 +95,20 @@ Model& Model::operator=(Model&&) noexcept = default;
 
 void Model::compile(const CompileOptions& options) {
   validate(options.optimizer);
-  // Throws what is wrong with the rules before anything has changed.
+  // Throws what is wrong before anything has changed.
   (void)compute::UpdatePlan(impl_->network().layout(), options.optimizer, options.rules);
+  const model::Objective objective({.loss = options.loss,
+                                    .metrics = options.metrics,
+                                    .weighted_metrics = options.weighted_metrics},
+                                   impl_->network().output_shape());
+  strategy::check_fits(objective.metrics().state_count(), impl_->exchange().workers());
   impl_->network().set_objective(options.loss, options.metrics, options.weighted_metrics);
   impl_->exchange().start(options.optimizer, options.rules);
 }
 
 History Model::fit(const Dataset& data, const FitOptions& options) {
   require_compiled(impl_->network(), "fit");
-  return strategy::Trainer(*impl_, data, options).run();
+  return strategy::Trainer(*this, *impl_, data, options).run();
 }
 
 Logs Model::evaluate(const Dataset& data, std::size_t batch_size) {
