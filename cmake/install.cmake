@@ -12,6 +12,7 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/activation.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/adapt.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/alternative.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/callbacks.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/checkpoint.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/cluster.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/cluster_spec.h
@@ -29,6 +30,7 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/layers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/learning_rate.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/log.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/logs.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/losses.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/metrics.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/model.h

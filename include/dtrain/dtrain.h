@@ -3,6 +3,7 @@
 // Everything that dtrain offers, for programs that do not count includes.
 
 #include "dtrain/adapt.h"
+#include "dtrain/callbacks.h"
 #include "dtrain/checkpoint.h"
 #include "dtrain/cluster.h"
 #include "dtrain/cluster_spec.h"

@@ -10,10 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "dtrain/callbacks.h"
 #include "dtrain/checkpoint.h"
 #include "dtrain/dataset.h"
 #include "dtrain/export.h"
 #include "dtrain/layers.h"
+#include "dtrain/logs.h"
 #include "dtrain/losses.h"
 #include "dtrain/metrics.h"
 #include "dtrain/optimizer.h"
@@ -42,9 +44,6 @@ struct CompileOptions {
   std::vector<OutputOptions> outputs = {};
 };
 
-/// Names as Keras shows them ("loss", "accuracy", "val_loss", ...) to their values.
-using Logs = std::map<std::string, double>;
-
 /// What fit() shows while it works, at the chief only.
 enum class Verbosity {
   kAuto,  ///< A progress bar on a terminal, one line per epoch elsewhere.
@@ -55,12 +54,22 @@ enum class Verbosity {
 
 /// What fit() does. All workers give the same options (and the same data).
 struct FitOptions {
-  int epochs = 1;  ///< At least 1.
+  int epochs = 1;         ///< At least 1; counts those before initial_epoch.
+  int initial_epoch = 0;  ///< Where counting begins, unless a checkpoint knows better.
+  /// Updates of an epoch; 0: as many as the data have batches. With any other number an epoch goes
+  /// on in the data where the one before has ended, and from their end to their beginning.
+  std::int64_t steps_per_epoch = 0;
   /// Examples per update: of all workers together in synchronous strategies (and locally), the
   /// worker's own in asynchronous ones.
   std::size_t batch_size = 32;  ///< At least 1.
   /// Evaluated after each epoch; borrowed until fit() returns. Null: none.
   const Dataset* validation = nullptr;
+  /// Instead of `validation`: the last examples, this fraction of all, are not trained on but
+  /// validated with. In [0, 1).
+  double validation_split = 0.0;
+  /// Weights of examples by their class (of one-hot targets: the largest); others have 1. Like all
+  /// weights of examples they count in the loss and in weighted metrics. Not in validation.
+  std::map<std::int64_t, float> class_weight = {};
   bool shuffle = true;
   /// Decides the order of examples; every worker draws the same.
   std::uint64_t seed = 0;
@@ -74,9 +83,11 @@ struct FitOptions {
   std::string checkpoint_dir = {};
   CheckpointOptions checkpoint = {};
   Verbosity verbosity = Verbosity::kAuto;
-  /// Called after each epoch with the epoch (from 0) and the values merged over all workers. What
-  /// the chief's call returns decides for all: true ends the training (early stopping). Set it on
-  /// all workers or on none.
+  /// Called in this order, on every worker; all give the same ones.
+  std::vector<AnyCallback> callbacks = {};
+  /// Called after each epoch with the epoch (from 0) and the values merged over all workers, after
+  /// the callbacks. What the chief's call returns decides for all: true ends the training (early
+  /// stopping). Set it on all workers or on none.
   std::function<bool(int epoch, const Logs& logs)> on_epoch_end = {};
   /// Called after each update of this worker with its number (from 1).
   std::function<void(std::int64_t step)> on_step_end = {};

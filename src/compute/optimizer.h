@@ -60,6 +60,10 @@ struct OptimizerUpdate {
   std::array<std::span<float>, kOptimizerSlotsMax> slots;
 };
 
+/// Replaces the learning rate, constant or schedule, of whatever optimizer it is.
+void set_learning_rate(Optimizer& optimizer, LearningRate rate);
+const LearningRate& learning_rate_of(const Optimizer& optimizer);
+
 /// Applies one update in one pass. Each element's bits depend on its own inputs only, not on
 /// where a range begins or ends, so that any slicing over servers gives the same result.
 /// Thread-safe for disjoint ranges.

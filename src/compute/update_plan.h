@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compute/optimizer.h"
@@ -25,7 +26,7 @@ struct UpdateRun {
 };
 
 /// An optimizer and its rules laid over an arena: which elements are updated, and how. Planned
-/// once; the same on every process. Immutable.
+/// once; the same on every process. Immutable but for the learning rate.
 class UpdatePlan {
  public:
   /// One rule for everything, whatever the arena.
@@ -35,6 +36,9 @@ class UpdatePlan {
   UpdatePlan(const tensor::Layout& layout, Optimizer optimizer, const UpdateRules& rules);
 
   const Optimizer& optimizer() const { return optimizer_; }
+  void set_learning_rate(LearningRate rate) {
+    compute::set_learning_rate(optimizer_, std::move(rate));
+  }
   const Clipping& clipping() const { return clipping_; }
   /// They ascend and cover the arena, padding behind variables included.
   const std::vector<UpdateRun>& runs() const { return runs_; }

@@ -28,6 +28,7 @@ Checkpointer::Checkpointer(Model::Impl& model, const FitOptions& options,
       options_(options.checkpoint),
       data_{.plan = plan,
             .model_seed = model.seed(),
+            .steps_per_epoch = options.steps_per_epoch,
             .metrics = metric_names(model.network().objectives())},
       files_(checkpoint::make_real_file_system()),
       saved_at_(clock_.now()) {
@@ -43,8 +44,8 @@ std::string Checkpointer::seconds_since(base::TimePoint start) const {
   return text;
 }
 
-TrainState Checkpointer::resume() {
-  TrainState state{.model_steps = model_.steps};
+TrainState Checkpointer::resume(const TrainState& start) {
+  TrainState state = start;
   if (!options_.resume) return state;
   const auto path = is_chief() ? directory_->latest() : std::nullopt;
   if (path) state = restore(*path);
@@ -106,8 +107,8 @@ void Checkpointer::epoch_done(const TrainState& state) {
   if (is_chief() && (by_epochs || state.stopped)) save(state);
 }
 
-void Checkpointer::training_done(const TrainState& state) {
-  if (is_chief() && saved_ != state) save(state);
+void Checkpointer::training_done(const TrainState& state, bool changed) {
+  if (is_chief() && (changed || saved_ != state)) save(state);
 }
 
 void Checkpointer::save(const TrainState& state) {

@@ -13,6 +13,7 @@
 #include "model/graph.h"
 #include "strategy/evaluator.h"
 #include "strategy/model_impl.h"
+#include "strategy/sums_codec.h"
 #include "strategy/trainer.h"
 
 namespace dtrain::inline v0 {
@@ -160,15 +161,18 @@ void Model::compile(const CompileOptions& options) {
   UpdateRules rules = options.rules;
   const std::vector<std::string>& statistics = impl_->network().statistics();
   if (!statistics.empty()) rules.groups.push_back({.variables = statistics, .statistics = true});
-  // Throws what is wrong with the rules before anything has changed.
+  // Throws what is wrong before anything has changed.
   (void)compute::UpdatePlan(impl_->network().layout(), options.optimizer, rules);
-  impl_->network().set_objectives(objectives_of(options, impl_->network().graph().output_names));
+  const auto objectives = objectives_of(options, impl_->network().graph().output_names);
+  strategy::check_fits(impl_->network().make_objectives(objectives).state_count(),
+                       impl_->exchange().workers());
+  impl_->network().set_objectives(objectives);
   impl_->exchange().start(options.optimizer, rules);
 }
 
 History Model::fit(const Dataset& data, const FitOptions& options) {
   require_compiled(impl_->network(), "fit");
-  return strategy::Trainer(*impl_, data, options).run();
+  return strategy::Trainer(*this, *impl_, data, options).run();
 }
 
 Logs Model::evaluate(const Dataset& data, std::size_t batch_size) {

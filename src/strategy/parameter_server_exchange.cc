@@ -136,6 +136,7 @@ class ParameterServerExchange final : public Exchange {
     const compute::UpdatePlan plan(network_.layout(), optimizer, rules);
     started_ = true;
     optimizer_ = optimizer;
+    rate_ = compute::learning_rate_of(optimizer);
     table_.declare(std::move(table));
     trained_ = ps::trained_ranges(plan);
     network_.set_fetch_rows([this](std::span<const model::RowRequest> requests) {
@@ -173,6 +174,23 @@ class ParameterServerExchange final : public Exchange {
   }
 
   void refresh() override { table_.pull({{whole_, arenas_.values.span().data()}}).get(); }
+
+  void share_values() override {
+    if (rank() == 0) {
+      ps::RemoteTable::wait(
+          table_.push({.sources = {{whole_, arenas_.values.span().data()}}, .assign = true}));
+    }
+    all_gather("fit/values", {});  // nobody pulls before they are there
+    refresh();
+  }
+
+  const LearningRate& learning_rate() const override { return rate_; }
+
+  void set_learning_rate(float rate) override {
+    rate_ = rate;
+    if (rank() == 0) ps::RemoteTable::wait(table_.push({.assign = true, .learning_rate = rate}));
+    all_gather("fit/learning_rate", {});  // nobody pushes before all servers have it
+  }
 
   std::vector<std::string> all_gather(std::string_view name, std::string_view bytes) override {
     return cluster_.all_gather(name, bytes);
@@ -317,7 +335,8 @@ class ParameterServerExchange final : public Exchange {
   bool started_ = false;
   std::uint64_t expected_ = 0;  ///< Examples of the step that is being computed.
   std::uint64_t steps_ = 0;     ///< Of the job that have passed.
-  Optimizer optimizer_;
+  Optimizer optimizer_;         ///< As compiled.
+  LearningRate rate_ = 0.0F;    ///< What servers take now.
   /// The optimizer's step where servers count version 0 (modulo 2^64: it may lie before step 0).
   std::uint64_t step_of_version_0_ = 0;
 };

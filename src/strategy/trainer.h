@@ -8,8 +8,11 @@
 #include "data/batcher.h"
 #include "dtrain/model.h"
 #include "model/objective.h"
+#include "strategy/callback_runner.h"
 #include "strategy/checkpointer.h"
+#include "strategy/class_weights.h"
 #include "strategy/evaluator.h"
+#include "strategy/fit_options.h"
 #include "strategy/progress.h"
 #include "strategy/train_state.h"
 
@@ -19,8 +22,9 @@ namespace dtrain::inline v0::strategy {
 /// model's thread.
 class Trainer {
  public:
-  /// Borrows everything. Throws invalid_argument that names the option.
-  Trainer(Model::Impl& model, const Dataset& data, const FitOptions& options);
+  /// Borrows everything; `handle` is what callbacks get. Throws invalid_argument that names the
+  /// option.
+  Trainer(Model& handle, Model::Impl& model, const Dataset& data, const FitOptions& options);
 
   History run();
 
@@ -28,20 +32,31 @@ class Trainer {
   /// Whether there is nothing left to do.
   bool done() const;
   bool limit_reached() const;
+  /// This worker's steps through all of the data, and in an epoch.
+  std::size_t steps_per_pass() const;
   std::size_t steps_per_epoch() const;
+  /// Of the worker that makes the most.
+  std::size_t steps_per_epoch_max() const;
+  /// False: it has not come to its end.
+  bool run_epoch(History& history);
   /// The rest of the epoch that state_ is in, as far as the limit allows.
   void train_epoch();
   void train_step();
+  /// Null: this worker has no example in the step.
+  const tensor::Batch* next_batch();
   /// With the epoch's sums merged.
   Logs finish_epoch();
-  bool stop_requested(int epoch, const Logs& logs);
 
   Model::Impl& model_;
   const FitOptions& options_;
+  const FitData data_;
   data::Batcher batcher_;
+  std::optional<std::uint64_t> pass_;  ///< Through the data, that the batcher is in.
+  CallbackRunner callbacks_;
   std::optional<Evaluator> validation_;
   Progress progress_;
   std::optional<Checkpointer> checkpointer_;
+  std::optional<ClassWeights> class_weights_;
   TrainState state_;
 };
 
