@@ -107,7 +107,7 @@ std::span<const float> Network::row_gradients(std::size_t table) {
   return lookups_[table_lookups_[table]].gradients(device_);
 }
 
-void Network::set_objectives(const std::vector<ObjectiveOptions>& outputs) {
+Objectives Network::make_objectives(const std::vector<ObjectiveOptions>& outputs) const {
   if (outputs.size() != graph_.outputs.size()) {
     throw Error(
         ErrorCode::kInvalidArgument,
@@ -115,34 +115,38 @@ void Network::set_objectives(const std::vector<ObjectiveOptions>& outputs) {
                       graph_.outputs.size(), ": ", base::join(graph_.output_names)),
         "Give one for each");
   }
-  std::vector<OutputState> states;
   std::vector<Objectives::OutputObjective> objectives;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const std::size_t call = final_activation(graph_.outputs[i]);
-    const Activation activation =
-        call == kNone ? Activation::kLinear : *graph_.calls[call].operation->activation();
     if (!(outputs[i].loss_weight >= 0.0F && outputs[i].loss_weight <= 1e30F)) {
       throw Error(ErrorCode::kInvalidArgument,
                   base::str_cat("the loss_weight of the output \"", graph_.output_names[i],
                                 "\" is ", outputs[i].loss_weight),
                   "Give a number of at least 0");
     }
-    Objective objective(outputs[i], output_shape(i), activation);
-    OutputState state{.loss_tensor = graph_.outputs[i], .final_activation = call};
-    if (objective.takes_logits()) {
-      state.loss_tensor = graph_.calls[call].in[0];
-      state.skips_activation = !objective.metrics_need_outputs();
-    }
-    states.push_back(state);
+    const std::size_t call = final_activation(graph_.outputs[i]);
+    const Activation activation =
+        call == kNone ? Activation::kLinear : *graph_.calls[call].operation->activation();
     objectives.push_back({.output = graph_.output_names[i],
                           .loss_weight = outputs[i].loss_weight,
-                          .objective = std::move(objective)});
+                          .objective = Objective(outputs[i], output_shape(i), activation)});
   }
-  objectives_.emplace(std::move(objectives));
-  outputs_ = std::move(states);
+  return Objectives(std::move(objectives));
+}
+
+void Network::set_objectives(const std::vector<ObjectiveOptions>& outputs) {
+  objectives_ = make_objectives(outputs);
+  outputs_.clear();
   for (CallState& call : calls_) call.skipped_for_loss = false;
-  for (const OutputState& output : outputs_) {
-    if (output.skips_activation) calls_[output.final_activation].skipped_for_loss = true;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Objective& objective = (*objectives_)[i];
+    OutputState state{.loss_tensor = graph_.outputs[i],
+                      .final_activation = final_activation(graph_.outputs[i])};
+    if (objective.takes_logits()) {
+      state.loss_tensor = graph_.calls[state.final_activation].in[0];
+      state.skips_activation = !objective.metrics_need_outputs();
+    }
+    if (state.skips_activation) calls_[state.final_activation].skipped_for_loss = true;
+    outputs_.push_back(state);
   }
 }
 

@@ -110,8 +110,11 @@ class Network {
   std::span<const std::uint64_t> row_keys(std::size_t table) const;
   std::span<const float> row_gradients(std::size_t table);
 
-  /// What train_step and evaluate_step measure: one for each output. May be called again. Throws
-  /// invalid_argument where loss, metrics and an output do not fit.
+  /// Of one loss with its metrics for each output. Throws invalid_argument where they and an output
+  /// do not fit.
+  Objectives make_objectives(const std::vector<ObjectiveOptions>& outputs) const;
+  /// What train_step and evaluate_step measure. May be called again. Throws as make_objectives,
+  /// before anything has changed.
   void set_objectives(const std::vector<ObjectiveOptions>& outputs);
   /// The same of a model with one output.
   void set_objective(const Loss& loss, std::vector<Metric> metrics,

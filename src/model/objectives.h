@@ -27,6 +27,8 @@ class Objectives {
   Objective& operator[](std::size_t output) { return outputs_[output].objective; }
   const Objective& operator[](std::size_t output) const { return outputs_[output].objective; }
 
+  /// Numbers that the metrics count in.
+  std::size_t state_count() const { return state_count_; }
   /// Makes room for the states of all metrics, zeros.
   void prepare(Sums& sums) const { sums.metrics.resize(state_count_); }
   /// The state of an output's metrics in prepared sums.

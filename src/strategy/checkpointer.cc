@@ -11,12 +11,13 @@ namespace dtrain::inline v0::strategy {
 namespace {
 
 /// `accuracy, auc`
+/// What tells whether the sums of an epoch mean the same: AUCs may differ in their thresholds.
 std::string metric_names(const model::Objectives& objectives) {
   std::vector<std::string> names;
   for (const auto& [name, value] : objectives.results({})) {
     if (name != "loss") names.push_back(name);
   }
-  return base::join(names);
+  return base::str_cat(base::join(names), " in ", objectives.state_count(), " numbers");
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "data/batcher.h"
 #include "dtrain/model.h"
-#include "model/objective.h"
 #include "strategy/callback_runner.h"
 #include "strategy/checkpointer.h"
 #include "strategy/class_weights.h"
