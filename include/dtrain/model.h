@@ -19,6 +19,7 @@
 #include "dtrain/losses.h"
 #include "dtrain/metrics.h"
 #include "dtrain/optimizer.h"
+#include "dtrain/pipeline.h"
 #include "dtrain/update_rules.h"
 
 namespace dtrain::inline v0 {
@@ -124,8 +125,45 @@ class DTRAIN_EXPORT Model {
   /// deserves, and what the cluster fails with.
   History fit(const Dataset& data, const FitOptions& options = {});
 
+  /// Trains from a pipeline, whose pieces are this worker's batches: end it with batch(), and give
+  /// each worker its part (shard(), shard_files()). A pass is an epoch, with the epoch's number, or
+  /// as the options' steps_per_epoch says, which several workers need: each goes on in its pipeline
+  /// and begins it again at its end. A resumed training reads again what was trained on before, and
+  /// drops it. Of the options, batch_size counts for validation only, and shuffle not at all.
+  /// Throws as above, what reading throws, and invalid_argument for a pass without examples,
+  /// several workers without steps_per_epoch, a seed or a validation_split.
+  History fit(const Pipeline& data, const FitOptions& options = {});
+
   /// Loss and metrics over the data set, each worker doing its share.
   Logs evaluate(const Dataset& data, std::size_t batch_size = 256);
+  /// The same over one pass of the pipeline, which gives this worker's share.
+  Logs evaluate(const Pipeline& data);
+
+  /// One update of fit() with a batch of this worker's; loss and metrics of it. Collective in
+  /// synchronous strategies (see apply()). Throws as fit().
+  Logs train_on_batch(const Dataset& batch);
+
+  /// A loop of one's own instead of fit(), for losses that dtrain does not have:
+  ///
+  ///   const auto outputs = model.forward(batch);
+  ///   model.backward({gradient_of_mean_loss(outputs[0])});
+  ///   model.apply();
+  ///
+  /// forward() gives each output as predict_all() does, by default as layers compute in training
+  /// (dropout, statistics of the batch), which needs compile(); the optimizer counts, the loss does
+  /// not. Throws as predict().
+  std::vector<std::vector<float>> forward(const Dataset& batch, bool training = true);
+  /// Takes the gradient of the loss's mean over the batch's examples by each output, of the same
+  /// size as the output (or empty: it does not matter), and computes those of all variables,
+  /// regularizers' included. Throws failed_precondition unless a forward() in training came last,
+  /// and invalid_argument for another size.
+  void backward(const std::vector<std::vector<float>>& output_gradients);
+  /// What backward() has computed for a variable; a copy, in its shape. Zeros before. Throws
+  /// not_found that lists the names; embeddings on servers have none here.
+  std::vector<float> gradient(std::string_view name) const;
+  /// Updates the variables. Collective in synchronous strategies, where a worker's gradients weigh
+  /// as many examples as its batch has; one without a backward() contributes nothing.
+  void apply();
 
   /// Outputs for each example one after the other, output_shape() elements each.
   std::vector<float> predict(const Dataset& data, std::size_t batch_size = 256);

@@ -209,8 +209,7 @@ void Network::evaluate_step(const tensor::Batch& batch, Sums& sums) {
   forward_and_measure(make_pass(batch, false, 0), batch, sums);
 }
 
-void Network::predict_all(const tensor::Batch& batch, std::span<const std::span<float>> outs) {
-  const Pass pass = make_pass(batch, false, 0);
+void Network::check_outs(std::size_t examples, std::span<const std::span<float>> outs) const {
   if (outs.size() != graph_.outputs.size()) {
     throw Error(ErrorCode::kInvalidArgument,
                 base::str_cat("memory was given for ", outs.size(), " outputs"),
@@ -218,16 +217,70 @@ void Network::predict_all(const tensor::Batch& batch, std::span<const std::span<
                               base::join(graph_.output_names)));
   }
   for (std::size_t i = 0; i < outs.size(); ++i) {
-    const std::size_t count = batch.size * output_count(i);
+    const std::size_t count = examples * output_count(i);
     if (outs[i].size() == count) continue;
     throw Error(ErrorCode::kInvalidArgument,
                 base::str_cat("the memory for predictions has ", outs[i].size(), " elements"),
                 base::str_cat("Give batch.size * output_count() of them: ", count));
   }
-  forward(pass, false);
+}
+
+void Network::download_outputs(std::span<const std::span<float>> outs) {
   for (std::size_t i = 0; i < outs.size(); ++i) {
     device_.download(outs[i].data(), on_device(graph_.outputs[i]), outs[i].size_bytes());
   }
+}
+
+void Network::predict_all(const tensor::Batch& batch, std::span<const std::span<float>> outs) {
+  const Pass pass = make_pass(batch, false, 0);
+  check_outs(batch.size, outs);
+  forward(pass, false);
+  download_outputs(outs);
+}
+
+void Network::forward_step(const tensor::Batch& batch, bool training, std::int64_t step,
+                           std::span<const std::span<float>> outs) {
+  const Pass pass = make_pass(batch, training, step);
+  check_outs(batch.size, outs);
+  forward(pass, false);
+  download_outputs(outs);
+  if (training) open_pass_.emplace(pass);
+}
+
+void Network::backward_step(std::span<const std::span<const float>> output_gradients) {
+  if (!open_pass_) {
+    throw Error(ErrorCode::kFailedPrecondition, "backward has no forward pass to go back through",
+                "Call forward() in training before each backward()");
+  }
+  if (output_gradients.size() != graph_.outputs.size()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("gradients were given for ", output_gradients.size(), " outputs"),
+                base::str_cat("The model has ", graph_.outputs.size(), ": ",
+                              base::join(graph_.output_names)));
+  }
+  for (std::size_t i = 0; i < output_gradients.size(); ++i) {
+    const std::size_t count = open_pass_->examples * output_count(i);
+    if (output_gradients[i].empty() || output_gradients[i].size() == count) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("the gradient of the output \"", graph_.output_names[i], "\" has ",
+                              output_gradients[i].size(), " elements"),
+                base::str_cat("Give as many as forward() gave: ", count, ", or none for zeros"));
+  }
+  const Pass pass = *open_pass_;
+  open_pass_.reset();
+  free_gradients();
+  for (std::size_t i = 0; i < output_gradients.size(); ++i) {
+    const std::size_t buffer = take_gradient_buffer(pass.examples);
+    const std::span<float> gradient(gradient_buffers_[buffer].data(),
+                                    pass.examples * output_count(i));
+    if (output_gradients[i].empty()) {
+      device_.fill(gradient, 0.0F);
+    } else {
+      device_.upload(gradient.data(), output_gradients[i].data(), gradient.size_bytes());
+    }
+    add_gradient(storage_of(graph_.outputs[i]), buffer, pass.examples);
+  }
+  backward(pass);
 }
 
 void Network::predict(const tensor::Batch& batch, std::span<float> out) {

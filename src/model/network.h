@@ -136,6 +136,17 @@ class Network {
   /// Forward without dropout; adds to `sums`. Throws as train_step.
   void evaluate_step(const tensor::Batch& batch, Sums& sums);
 
+  /// A loop of the caller's own: forward, with what layers do in training if `training`, which
+  /// writes the outputs as predict_all does and keeps what backward_step() needs until the next
+  /// pass; the batch must stay until then. `step` as in train_step. Needs no objectives.
+  void forward_step(const tensor::Batch& batch, bool training, std::int64_t step,
+                    std::span<const std::span<float>> outs);
+  /// The rest of it: gradients() become the gradient of what `output_gradients` is the gradient of,
+  /// one for each output (host memory, as many elements; none: zeros), and that of the
+  /// regularizers. Throws failed_precondition unless a forward_step() in training came last, and
+  /// invalid_argument for another size.
+  void backward_step(std::span<const std::span<const float>> output_gradients);
+
   /// Writes the outputs, batch.size * output_count(i) elements each, to `outs` in host memory, one
   /// for each output. Targets and example indices are not read. Throws invalid_argument for inputs
   /// that do not fit.
@@ -210,6 +221,10 @@ class Network {
   void backward_variables(Pass pass, std::size_t index);
   void check_targets(const tensor::Batch& batch) const;
   Truth truth_of(const tensor::Batch& batch, std::size_t output) const;
+  /// The memory for outputs is right.
+  void check_outs(std::size_t examples, std::span<const std::span<float>> outs) const;
+  void download_outputs(std::span<const std::span<float>> outs);
+  void free_gradients();
   /// Forward as far as losses and metrics need it, and both of them.
   void forward_and_measure(const Pass& pass, const tensor::Batch& batch, Sums& sums);
   void measure(const Pass& pass, const tensor::Batch& batch, std::size_t output, Sums& sums);
@@ -244,6 +259,7 @@ class Network {
   /// What later calls of a shared layer write before it is added to the gradients.
   compute::Buffer<float> shared_gradients_;
 
+  std::optional<Pass> open_pass_;  ///< That backward_step() may end.
   std::optional<Objectives> objectives_;
   std::vector<OutputState> outputs_;
   GradientsReady gradients_ready_;

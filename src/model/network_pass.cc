@@ -72,6 +72,7 @@ bool Network::accepts(std::size_t input, DType dtype) const {
 }
 
 Pass Network::make_pass(const tensor::Batch& batch, bool training, std::int64_t step) {
+  open_pass_.reset();
   check_inputs(batch);
   for (TensorState& tensor : tensors_) {
     tensor.data = nullptr;
@@ -199,12 +200,16 @@ Truth Network::truth_of(const tensor::Batch& batch, std::size_t output) const {
 
 void Network::forward_and_measure(const Pass& pass, const tensor::Batch& batch, Sums& sums) {
   forward(pass, true);
-  free_gradient_buffers_.clear();
-  for (std::size_t i = gradient_buffers_.size(); i-- > 0;) free_gradient_buffers_.push_back(i);
+  free_gradients();
   objectives_->prepare(sums);
   for (std::size_t i = 0; i < outputs_.size(); ++i) measure(pass, batch, i, sums);
   if (!regularized_.empty()) sums.loss += penalty() * static_cast<double>(batch.size);
   sums.examples += batch.size;
+}
+
+void Network::free_gradients() {
+  free_gradient_buffers_.clear();
+  for (std::size_t i = gradient_buffers_.size(); i-- > 0;) free_gradient_buffers_.push_back(i);
 }
 
 void Network::measure(const Pass& pass, const tensor::Batch& batch, std::size_t output,

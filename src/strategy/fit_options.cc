@@ -63,13 +63,29 @@ const FitOptions& checked(const FitOptions& options) {
   return options;
 }
 
+const FitOptions& checked_for_pipeline(const FitOptions& options) {
+  if (options.validation_split > 0.0) {
+    refuse("FitOptions::validation_split is set, but the data are a pipeline",
+           "Give FitOptions::validation");
+  }
+  if (options.seed != 0) {
+    refuse("FitOptions::seed is set, but the data are a pipeline, which decides their order",
+           "Give the seed to Pipeline::shuffle()");
+  }
+  return checked(options);
+}
+
 FitData divide(const Dataset& data, const FitOptions& options) {
   if (options.validation_split > 0.0) {
     auto [training, validation] = data.split(options.validation_split);
     return {std::move(training), std::move(validation)};
   }
-  if (options.validation) return {data, *options.validation};
-  return {data, std::nullopt};
+  return {data, validation_of(options)};
+}
+
+std::optional<Dataset> validation_of(const FitOptions& options) {
+  if (options.validation) return *options.validation;
+  return std::nullopt;
 }
 
 }  // namespace dtrain::inline v0::strategy

@@ -1,10 +1,8 @@
 #include "dtrain/model.h"
 
 #include <algorithm>
-#include <iomanip>
 #include <numeric>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "base/strings.h"
@@ -54,6 +52,11 @@ std::vector<float> read_rows(const model::Network& network, const RowTable& tabl
   return values;
 }
 
+/// A batch of all examples, in their order.
+data::BatchPlanOptions whole(const Dataset& batch) {
+  return {.examples = batch.size(), .batch_size = batch.size(), .shuffle = false};
+}
+
 /// One for each output, in the order of the outputs.
 std::vector<model::ObjectiveOptions> objectives_of(const CompileOptions& options,
                                                    const std::vector<std::string>& outputs) {
@@ -83,72 +86,6 @@ std::vector<model::ObjectiveOptions> objectives_of(const CompileOptions& options
               base::str_cat("Give one for each output: ", base::join(outputs)));
 }
 
-struct SummaryRow {
-  std::string layer;
-  std::string output_shape;
-  std::string parameters;
-  std::string sources;  ///< Empty in a stack, where each takes what the one before gives.
-};
-
-/// A layer's output with the batch in front, as Keras shows it.
-std::string batch_shape(const Shape& shape) {
-  std::string text = "(None";
-  for (const std::int64_t size : shape) text += base::str_cat(", ", size);
-  return text + ")";
-}
-
-std::size_t parameters_of(const model::Network& network, const std::string& layer) {
-  std::size_t parameters = 0;
-  for (const tensor::LayoutEntry& entry : network.layout().entries()) {
-    if (entry.name.starts_with(layer + "/")) parameters += entry.count;
-  }
-  for (const RowTable& table : network.row_tables()) {
-    if (table.name.starts_with(layer + "/")) parameters += row_elements(table);
-  }
-  return parameters;
-}
-
-/// Whether each layer is called once and takes what the one before gives.
-bool is_stack(const Functional& description) {
-  if (description.inputs.size() != 1 || description.calls.size() != description.layers.size()) {
-    return false;
-  }
-  for (std::size_t i = 0; i < description.calls.size(); ++i) {
-    const SymbolicTensor before{.is_input = i == 0, .index = i == 0 ? 0 : i - 1};
-    if (description.calls[i] != LayerCall{.layer = i, .inputs = {before}}) return false;
-  }
-  return true;
-}
-
-/// One for each input and each call of a layer; parameters stand at a layer's first call.
-std::vector<SummaryRow> summary_rows(const model::Network& network) {
-  const Functional& description = network.description();
-  const model::Graph& graph = network.graph();
-  std::vector<SummaryRow> rows;
-  const bool stack = is_stack(description);
-  if (!stack) {
-    for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
-      rows.push_back(
-          {graph.input_names[i], batch_shape(graph.tensors[graph.inputs[i]].shape), "0", ""});
-    }
-  }
-  std::vector<bool> seen(description.layers.size());
-  for (std::size_t i = 0; i < description.calls.size(); ++i) {
-    const LayerCall& call = description.calls[i];
-    const std::string& name = graph.layer_names[call.layer];
-    std::vector<std::string> sources;
-    for (const SymbolicTensor& from : call.inputs) {
-      sources.push_back(from.is_input ? graph.input_names[from.index]
-                                      : graph.layer_names[description.calls[from.index].layer]);
-    }
-    rows.push_back({name, batch_shape(graph.tensors[graph.results[i]].shape),
-                    base::str_cat(seen[call.layer] ? 0 : parameters_of(network, name)),
-                    stack ? std::string() : base::join(sources)});
-    seen[call.layer] = true;
-  }
-  return rows;
-}
-
 }  // namespace
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -173,6 +110,17 @@ void Model::compile(const CompileOptions& options) {
 History Model::fit(const Dataset& data, const FitOptions& options) {
   require_compiled(impl_->network(), "fit");
   return strategy::Trainer(*this, *impl_, data, options).run();
+}
+
+History Model::fit(const Pipeline& data, const FitOptions& options) {
+  require_compiled(impl_->network(), "fit");
+  return strategy::Trainer(*this, *impl_, data, options).run();
+}
+
+Logs Model::evaluate(const Pipeline& data) {
+  require_compiled(impl_->network(), "evaluate");
+  strategy::Evaluator evaluator(*impl_, data);
+  return strategy::to_logs(evaluator.run("evaluate"), impl_->network().objectives(), "");
 }
 
 Logs Model::evaluate(const Dataset& data, std::size_t batch_size) {
@@ -215,6 +163,53 @@ std::vector<std::vector<float>> Model::predict_all(const Dataset& data, std::siz
     done += batch->size;
   }
   return outputs;
+}
+
+std::vector<std::vector<float>> Model::forward(const Dataset& batch, bool training) {
+  if (training) require_compiled(impl_->network(), "forward");
+  model::Network& network = impl_->network();
+  std::vector<std::vector<float>> outputs(network.graph().outputs.size());
+  std::vector<std::span<float>> spans(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].resize(batch.size() * network.output_count(i));
+    spans[i] = outputs[i];
+  }
+  impl_->batcher.emplace(batch, whole(batch), data::ModelNames{.inputs = impl_->names().inputs});
+  network.forward_step(*impl_->batcher->batch(0), training, impl_->steps, spans);
+  return outputs;
+}
+
+void Model::backward(const std::vector<std::vector<float>>& output_gradients) {
+  require_compiled(impl_->network(), "backward");
+  const std::vector<std::span<const float>> spans(output_gradients.begin(), output_gradients.end());
+  const std::size_t examples = impl_->batcher ? impl_->batcher->dataset().size() : 0;
+  impl_->exchange().expect(examples);
+  impl_->network().backward_step(spans);
+  impl_->examples_ready = examples;
+}
+
+void Model::apply() {
+  require_compiled(impl_->network(), "apply");
+  impl_->exchange().check();
+  const std::size_t examples = std::exchange(impl_->examples_ready, 0);
+  impl_->steps += static_cast<std::int64_t>(impl_->exchange().step(examples));
+}
+
+Logs Model::train_on_batch(const Dataset& batch) {
+  require_compiled(impl_->network(), "train_on_batch");
+  impl_->batcher.emplace(batch, whole(batch), impl_->names());
+  impl_->exchange().expect(batch.size());
+  model::Sums sums;
+  impl_->network().train_step(*impl_->batcher->batch(0), impl_->steps, sums);
+  impl_->examples_ready = batch.size();
+  apply();
+  return strategy::to_logs(sums, impl_->network().objectives(), "");
+}
+
+std::vector<float> Model::gradient(std::string_view name) const {
+  const tensor::LayoutEntry& entry = impl_->network().layout().at(name);
+  const auto gradients = impl_->arenas().gradients.span().subspan(entry.offset, entry.count);
+  return {gradients.begin(), gradients.end()};
 }
 
 const Shape& Model::input_shape() const { return impl_->network().input_shape(); }
@@ -273,29 +268,6 @@ std::size_t Model::parameter_count() const {
   for (const auto& entry : impl_->network().layout().entries()) count += entry.count;
   for (const RowTable& table : impl_->network().row_tables()) count += row_elements(table);
   return count;
-}
-
-std::string Model::summary() const {
-  std::vector<SummaryRow> rows = summary_rows(impl_->network());
-  const bool stack = rows.back().sources.empty();
-  const SummaryRow head{"Layer", "Output shape", "Parameters", stack ? "" : "Takes"};
-  std::size_t name_width = head.layer.size();
-  std::size_t shape_width = head.output_shape.size();
-  for (const SummaryRow& row : rows) {
-    name_width = std::max(name_width, row.layer.size());
-    shape_width = std::max(shape_width, row.output_shape.size());
-  }
-  rows.insert(rows.begin(), head);
-  std::ostringstream out;
-  out << "Model: \"" << impl_->description().name << "\"\n";
-  for (const SummaryRow& row : rows) {
-    out << std::left << std::setw(static_cast<int>(name_width) + 2) << row.layer
-        << std::setw(static_cast<int>(shape_width) + 2) << row.output_shape << std::right
-        << std::setw(10) << row.parameters << (stack ? "" : "  ") << row.sources << '\n';
-  }
-  out << "Parameters: " << parameter_count() << " (" << parameter_count() * sizeof(float)
-      << " bytes)\n";
-  return out.str();
 }
 
 }  // namespace dtrain::inline v0

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "compute/device.h"
+#include "data/batcher.h"
 #include "data/match.h"
 #include "dtrain/model.h"
 #include "model/network.h"
@@ -42,9 +44,15 @@ class Model::Impl {
   const model::Network& network() const { return network_; }
   strategy::Arenas& arenas() { return arenas_; }
   strategy::Exchange& exchange() { return *exchange_; }
+  const strategy::Exchange& exchange() const { return *exchange_; }
 
   /// Updates that this worker has taken part in, over all calls of fit().
   std::int64_t steps = 0;
+
+  /// Of a loop of the user's own: the batch that the last pass has read, and how many examples the
+  /// gradients that apply() sends are of.
+  std::optional<data::Batcher> batcher;
+  std::size_t examples_ready = 0;
 
  private:
   const std::uint64_t seed_;

@@ -13,6 +13,7 @@ namespace dtrain::inline v0::strategy {
 /// per epoch. Confined to one thread.
 class Progress {
  public:
+  /// `steps_per_epoch`: 0 where only their end will tell.
   Progress(Verbosity verbosity, int epochs, std::size_t steps_per_epoch);
 
   /// `examples_before`: those of the epoch that a resumed training has done before.
@@ -25,6 +26,8 @@ class Progress {
 
  private:
   void show_bar(std::size_t steps_done, const Logs& logs);
+  /// What of the line is about steps and time.
+  std::string bar(std::size_t steps_done, double elapsed) const;
 
   Verbosity verbosity_;
   const int epochs_;

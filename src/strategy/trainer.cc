@@ -23,18 +23,30 @@ data::BatchPlanOptions plan_options(Model::Impl& model, const Dataset& data,
 }  // namespace
 
 Trainer::Trainer(Model& handle, Model::Impl& model, const Dataset& data, const FitOptions& options)
+    : Trainer(handle, model, options, divide(data, checked(options))) {}
+
+Trainer::Trainer(Model& handle, Model::Impl& model, const FitOptions& options, const FitData& data)
+    : Trainer(handle, model, options,
+              make_dataset_source(model, data.training, plan_options(model, data.training, options),
+                                  options.steps_per_epoch),
+              data.validation) {}
+
+Trainer::Trainer(Model& handle, Model::Impl& model, const Pipeline& data, const FitOptions& options)
+    : Trainer(handle, model, options,
+              make_pipeline_source(model, data, checked_for_pipeline(options).steps_per_epoch),
+              validation_of(options)) {}
+
+Trainer::Trainer(Model& handle, Model::Impl& model, const FitOptions& options,
+                 std::unique_ptr<BatchSource> source, const std::optional<Dataset>& validation)
     : model_(model),
-      options_(checked(options)),
-      data_(divide(data, options)),
-      batcher_(data_.training, plan_options(model, data_.training, options), model.names()),
-      callbacks_(handle, model, options, data_.validation.has_value()),
+      options_(options),
+      source_(std::move(source)),
+      callbacks_(handle, model, options, validation.has_value()),
       progress_(model.exchange().rank() == 0 ? options.verbosity : Verbosity::kSilent,
-                options.epochs, steps_per_epoch()) {
-  if (data_.validation) validation_.emplace(model, *data_.validation, options.batch_size);
+                options.epochs, static_cast<std::size_t>(source_->steps_per_epoch())) {
+  if (validation) validation_.emplace(model, *validation, options.batch_size);
   if (!options.class_weight.empty()) class_weights_.emplace(options.class_weight);
-  if (!options.checkpoint_dir.empty()) {
-    checkpointer_.emplace(model, options, batcher_.plan().options());
-  }
+  if (!options.checkpoint_dir.empty()) checkpointer_.emplace(model, options, source_->plan());
   state_.model_steps = model.steps;
   state_.epoch = options.initial_epoch;
 }
@@ -67,17 +79,16 @@ bool Trainer::run_epoch(History& history) {
   callbacks_.epoch_begin(epoch);
   state_.learning_rate = callbacks_.set_rate();
   progress_.start_epoch(epoch, state_.sums.examples);
-  train_epoch();
+  const bool ended = train_epoch();
   Logs logs = finish_epoch();
   state_.stopped = callbacks_.epoch_end(epoch, logs);
   state_.learning_rate = callbacks_.set_rate();
   progress_.end_epoch(logs);
   history.epoch.push_back(epoch);
   for (const auto& [name, value] : logs) history.history[name].push_back(value);
-  const auto steps = static_cast<std::int64_t>(steps_per_epoch());
-  if (state_.step_in_epoch < steps) return false;  // the limit; a later call may finish the epoch
+  if (!ended) return false;  // the limit; a later call may finish the epoch
   // Steps that only other workers had count too, so that all end in the same epoch.
-  state_.steps += static_cast<std::int64_t>(steps_per_epoch_max()) - steps;
+  state_.steps += source_->steps_per_epoch_max() - source_->steps_per_epoch();
   ++state_.epoch;
   state_.step_in_epoch = 0;
   state_.sums.reset();
@@ -93,42 +104,18 @@ bool Trainer::limit_reached() const {
   return options_.steps_max > 0 && state_.steps >= options_.steps_max;
 }
 
-void Trainer::train_epoch() {
-  const auto steps = static_cast<std::int64_t>(steps_per_epoch());
-  while (state_.step_in_epoch < steps && !limit_reached()) {
+bool Trainer::train_epoch() {
+  while (source_->start_step(state_.epoch, state_.step_in_epoch)) {
+    if (limit_reached()) return false;
     train_step();
     progress_.step(static_cast<std::size_t>(state_.step_in_epoch), state_.sums,
                    model_.network().objectives());
   }
-}
-
-std::size_t Trainer::steps_per_pass() const {
-  return model_.exchange().even_steps() ? batcher_.plan().steps_per_epoch_max()
-                                        : batcher_.plan().steps_per_epoch();
-}
-
-std::size_t Trainer::steps_per_epoch() const {
-  const std::size_t pass = steps_per_pass();
-  const bool as_data = options_.steps_per_epoch == 0 || pass == 0;
-  return as_data ? pass : static_cast<std::size_t>(options_.steps_per_epoch);
-}
-
-std::size_t Trainer::steps_per_epoch_max() const {
-  return options_.steps_per_epoch == 0 ? batcher_.plan().steps_per_epoch_max()
-                                       : static_cast<std::size_t>(options_.steps_per_epoch);
+  return true;
 }
 
 const tensor::Batch* Trainer::next_batch() {
-  auto pass = static_cast<std::uint64_t>(state_.epoch);
-  auto step = static_cast<std::size_t>(state_.step_in_epoch);
-  if (options_.steps_per_epoch > 0) {
-    const std::uint64_t steps = static_cast<std::uint64_t>(options_.steps_per_epoch) * pass + step;
-    pass = steps / steps_per_pass();
-    step = steps % steps_per_pass();
-  }
-  if (pass_ != pass) batcher_.start_epoch(pass);
-  pass_ = pass;
-  const tensor::Batch* batch = batcher_.batch(step);
+  const tensor::Batch* batch = source_->batch();
   return batch && class_weights_ ? &class_weights_->weigh(*batch) : batch;
 }
 

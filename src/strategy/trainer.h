@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "base/clock.h"
-#include "data/batcher.h"
 #include "dtrain/model.h"
+#include "strategy/batch_source.h"
 #include "strategy/callback_runner.h"
 #include "strategy/checkpointer.h"
 #include "strategy/class_weights.h"
@@ -24,22 +24,22 @@ class Trainer {
   /// Borrows everything; `handle` is what callbacks get. Throws invalid_argument that names the
   /// option.
   Trainer(Model& handle, Model::Impl& model, const Dataset& data, const FitOptions& options);
+  Trainer(Model& handle, Model::Impl& model, const Pipeline& data, const FitOptions& options);
 
   History run();
 
  private:
+  Trainer(Model& handle, Model::Impl& model, const FitOptions& options, const FitData& data);
+  Trainer(Model& handle, Model::Impl& model, const FitOptions& options,
+          std::unique_ptr<BatchSource> source, const std::optional<Dataset>& validation);
+
   /// Whether there is nothing left to do.
   bool done() const;
   bool limit_reached() const;
-  /// This worker's steps through all of the data, and in an epoch.
-  std::size_t steps_per_pass() const;
-  std::size_t steps_per_epoch() const;
-  /// Of the worker that makes the most.
-  std::size_t steps_per_epoch_max() const;
   /// False: it has not come to its end.
   bool run_epoch(History& history);
-  /// The rest of the epoch that state_ is in, as far as the limit allows.
-  void train_epoch();
+  /// The rest of the epoch that state_ is in; false: the limit came before its end.
+  bool train_epoch();
   void train_step();
   /// Null: this worker has no example in the step.
   const tensor::Batch* next_batch();
@@ -48,9 +48,7 @@ class Trainer {
 
   Model::Impl& model_;
   const FitOptions& options_;
-  const FitData data_;
-  data::Batcher batcher_;
-  std::optional<std::uint64_t> pass_;  ///< Through the data, that the batcher is in.
+  const std::unique_ptr<BatchSource> source_;
   CallbackRunner callbacks_;
   std::optional<Evaluator> validation_;
   Progress progress_;

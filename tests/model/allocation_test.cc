@@ -49,7 +49,7 @@ TEST(Allocation, AStepAllocatesNothingAfterTheFirstOfItsSize) {
 }
 
 TEST(Allocation, NeitherDoGraphsWithPreprocessing) {
-  if (!DTRAIN_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer owns the allocator";
+  if (!support::counts_allocations()) GTEST_SKIP() << "a sanitizer owns the allocator";
   Functional model;
   const auto plain = model.input({.shape = {3}, .name = "an input with a long name"});
   const auto raw = model.input({.shape = {3}, .name = "another input with a long name"});
@@ -66,13 +66,13 @@ TEST(Allocation, NeitherDoGraphsWithPreprocessing) {
       .size = 4, .inputs = {view, view}, .targets = {tensor::view_of(std::span(targets), {4, 2})}};
   Sums sums;
   network.train_step(batch, 0, sums);
-  const long before = allocations;
+  const long before = support::allocations();
   for (int i = 1; i < 5; ++i) network.train_step(batch, i, sums);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(support::allocations(), before);
 }
 
 TEST(Allocation, NeitherDoWeightsIntegerTargetsAndMetricsThatCount) {
-  if (!DTRAIN_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer owns the allocator";
+  if (!support::counts_allocations()) GTEST_SKIP() << "a sanitizer owns the allocator";
   const auto device = compute::cpu_device();
   Network network({.input_shape = {30}, .layers = {Dense{4, Activation::kSigmoid}}}, 1, *device);
   network.set_objective("binary_crossentropy",
@@ -86,13 +86,13 @@ TEST(Allocation, NeitherDoWeightsIntegerTargetsAndMetricsThatCount) {
   batch.targets = {tensor::view_of(std::span(examples.labels), {64, 4})};
   Sums sums;
   network.train_step(batch, 0, sums);
-  const long before = allocations;
+  const long before = support::allocations();
   for (int i = 1; i < 5; ++i) {
     sums.reset();
     network.train_step(batch, i, sums);
     network.evaluate_step(batch, sums);
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(support::allocations(), before);
 }
 
 }  // namespace

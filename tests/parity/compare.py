@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import cases
 import keras_model
+import trainings
 
 TOLERANCE = 1e-5  # of the largest number in a tensor, and of each
 EXAMPLES = 6
@@ -98,6 +99,12 @@ def difference(expected, got):
     return float((np.abs(expected - got) / allowed).max())
 
 
+def ask(probe, request):
+    probe.stdin.write(json.dumps(request) + "\n")
+    probe.stdin.flush()
+    return json.loads(probe.stdout.readline())
+
+
 def main() -> int:
     probe_path, only = sys.argv[1:3]
     probe = subprocess.Popen([probe_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -116,9 +123,7 @@ def main() -> int:
             "targets": [as_json(one, "float32") for one in targets]}
         if optimizer:
             request |= {"optimizer": optimizer, "steps": STEPS}
-        probe.stdin.write(json.dumps(request) + "\n")
-        probe.stdin.flush()
-        got = json.loads(probe.stdout.readline())
+        got = ask(probe, request)
         problems = []
         if "error" in got:
             problems.append(got["error"])
@@ -143,6 +148,16 @@ def main() -> int:
                 print(f"    {problem}")
         else:
             passed += 1
+    for training in trainings.all_trainings():
+        if only not in training.name:
+            continue
+        problems = training.compare(lambda request: ask(probe, request))
+        failed += bool(problems)
+        passed += not problems
+        if problems:
+            print(f"FAILED {training.name}")
+        for problem in problems:
+            print(f"    {problem}")
     probe.stdin.close()
     probe.wait(timeout=10)
     print(f"{passed} passed, {failed} failed")

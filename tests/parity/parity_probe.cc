@@ -1,10 +1,12 @@
 // Runs models that it is told of on standard input, a JSON object a line:
 //   {"model": <functional_from_json>, "weights": {name: [...]}, "loss": "mse",
 //    "inputs": [{"dtype": "float32", "shape": [4, 3], "values": [...]}], "targets": [...],
-//    "optimizer": "adam", "steps": 50}
+//    "optimizer": "adam", "learning_rate": 0.01, "steps": 50, "batch_size": 32}
 // and prints for each a line {"outputs": [[...]], "loss": x, "gradients": {name: [...]},
-// "trained": {name: [...]}} or {"error": "..."}. Gradients are those of a training step; without
-// an optimizer there is no "trained".
+// "losses": [...], "trained": {name: [...]}} or {"error": "..."}. Gradients are those of a training
+// step with all examples. "losses" and "trained" come of the steps, if an optimizer is given: step
+// k has batch k of the examples in their order, again from the first after the last; without a
+// batch size each has all of them.
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -69,17 +71,61 @@ json by_name(const Network& network, std::span<const float> arena) {
   return object;
 }
 
-/// Updates on the same batch, one after the other.
-void train(Network& network, const json& request, const tensor::Batch& batch) {
+tensor::View part_of(const tensor::View& view, std::size_t begin, std::size_t count) {
+  const std::size_t width = view.count / static_cast<std::size_t>(view.shape[0]);
+  Shape shape = view.shape;
+  shape[0] = static_cast<std::int64_t>(count);
+  const auto part = [&]<typename T>(std::span<const T> elements) {
+    return tensor::view_of(elements.subspan(begin * width, count * width), std::move(shape));
+  };
+  switch (view.dtype) {
+    case DType::kFloat32:
+      return part(view.as<float>());
+    case DType::kInt32:
+      return part(view.as<std::int32_t>());
+    case DType::kInt64:
+      return part(view.as<std::int64_t>());
+    case DType::kString:
+      return part(view.as<std::string_view>());
+  }
+  throw Error(ErrorCode::kInternal, "a tensor has no type");
+}
+
+tensor::Batch part_of(const tensor::Batch& all, std::size_t begin, std::size_t count) {
+  tensor::Batch batch{.size = count};
+  for (const tensor::View& view : all.inputs) batch.inputs.push_back(part_of(view, begin, count));
+  for (const tensor::View& view : all.targets) batch.targets.push_back(part_of(view, begin, count));
+  batch.example_indices = all.example_indices.subspan(begin, count);
+  return batch;
+}
+
+Optimizer optimizer_of(const json& request) {
+  const std::string name = request.at("optimizer");
+  if (!request.contains("learning_rate")) return Optimizer(name);
+  const float rate = request.at("learning_rate");
+  if (name == "adam") return Adam{.learning_rate = rate};
+  if (name == "sgd") return Sgd{.learning_rate = rate};
+  if (name == "lion") return Lion{.learning_rate = rate};
+  throw Error(ErrorCode::kInvalidArgument, "no learning rate can be given for " + name,
+              "Leave it out, or extend optimizer_of()");
+}
+
+/// Returns the loss of each step.
+std::vector<double> train(Network& network, const json& request, const tensor::Batch& all) {
   compute::Device& device = network.device();
   UpdateRules rules;
   if (!network.statistics().empty()) {
     rules.groups.push_back({.variables = network.statistics(), .statistics = true});
   }
-  const Optimizer optimizer(request.at("optimizer").get<std::string>());
+  const Optimizer optimizer = optimizer_of(request);
   const compute::UpdatePlan plan(network.layout(), optimizer, rules);
   auto slots = compute::slot_arenas(optimizer, network.layout().count());
+  const std::size_t size = request.value("batch_size", all.size);
+  std::vector<double> losses;
+  std::size_t begin = 0;
   for (int step = 1; step <= request.at("steps").get<int>(); ++step) {
+    const tensor::Batch batch = part_of(all, begin, std::min(size, all.size - begin));
+    begin = begin + size < all.size ? begin + size : 0;
     Sums sums;
     network.train_step(batch, step - 1, sums);
     compute::OptimizerUpdate update{.step = step,
@@ -90,7 +136,9 @@ void train(Network& network, const json& request, const tensor::Batch& batch) {
     plan.for_each_part(0, update, {}, [&](const compute::OptimizerUpdate& part) {
       device.optimizer_step(optimizer, part);
     });
+    losses.push_back(sums.mean_loss());
   }
+  return losses;
 }
 
 json run(const json& request) {
@@ -135,7 +183,7 @@ json run(const json& request) {
   result["loss"] = sums.mean_loss();
   result["gradients"] = by_name(network, network.gradients());
   if (request.contains("optimizer")) {
-    train(network, request, batch);
+    result["losses"] = train(network, request, batch);
     result["trained"] = by_name(network, network.values());
   }
   return result;
