@@ -14,10 +14,11 @@ Evaluator::Evaluator(Model::Impl& model, const Dataset& data, std::size_t batch_
                                    .workers = model.exchange().workers(),
                                    .rank = model.exchange().rank(),
                                    .shuffle = false},
-                                  0)) {}
+                                  0)),
+      finite_(model) {}
 
 Evaluator::Evaluator(Model::Impl& model, const Pipeline& data)
-    : model_(model), source_(make_pipeline_pass(model, data)) {}
+    : model_(model), source_(make_pipeline_pass(model, data)), finite_(model) {}
 
 model::Sums Evaluator::run(std::string_view name) {
   model_.exchange().refresh();
@@ -26,6 +27,7 @@ model::Sums Evaluator::run(std::string_view name) {
     model_.exchange().check();
     if (const tensor::Batch* batch = source_->batch()) {
       model_.network().evaluate_step(*batch, sums);
+      finite_.check(*batch, sums);
     }
   }
   return merge(model_.exchange().all_gather(name, encode(sums)));

@@ -8,6 +8,7 @@
 #include "dtrain/model.h"
 #include "model/objectives.h"
 #include "strategy/batch_source.h"
+#include "strategy/finite_guard.h"
 
 namespace dtrain::inline v0::strategy {
 
@@ -26,6 +27,7 @@ class Evaluator {
  private:
   Model::Impl& model_;
   const std::unique_ptr<BatchSource> source_;
+  FiniteGuard finite_;
 };
 
 /// `prefix` goes in front of each name ("val_").

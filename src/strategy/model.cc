@@ -201,6 +201,7 @@ Logs Model::train_on_batch(const Dataset& batch) {
   impl_->exchange().expect(batch.size());
   model::Sums sums;
   impl_->network().train_step(*impl_->batcher->batch(0), impl_->steps, sums);
+  strategy::FiniteGuard(*impl_).check(*impl_->batcher->batch(0), sums);
   impl_->examples_ready = batch.size();
   apply();
   return strategy::to_logs(sums, impl_->network().objectives(), "");

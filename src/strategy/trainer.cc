@@ -43,7 +43,8 @@ Trainer::Trainer(Model& handle, Model::Impl& model, const FitOptions& options,
       source_(std::move(source)),
       callbacks_(handle, model, options, validation.has_value()),
       progress_(model.exchange().rank() == 0 ? options.verbosity : Verbosity::kSilent,
-                options.epochs, static_cast<std::size_t>(source_->steps_per_epoch())) {
+                options.epochs, static_cast<std::size_t>(source_->steps_per_epoch())),
+      finite_(model) {
   if (validation) validation_.emplace(model, *validation, options.batch_size);
   if (!options.class_weight.empty()) class_weights_.emplace(options.class_weight);
   if (!options.checkpoint_dir.empty()) checkpointer_.emplace(model, options, source_->plan());
@@ -126,6 +127,7 @@ void Trainer::train_step() {
   if (batch) {
     exchange.expect(batch->size);
     model_.network().train_step(*batch, model_.steps, state_.sums);
+    finite_.check(*batch, state_.sums);
   }
   const auto passed = static_cast<std::int64_t>(exchange.step(batch ? batch->size : 0));
   model_.steps += passed;

@@ -11,6 +11,7 @@
 #include "strategy/checkpointer.h"
 #include "strategy/class_weights.h"
 #include "strategy/evaluator.h"
+#include "strategy/finite_guard.h"
 #include "strategy/fit_options.h"
 #include "strategy/progress.h"
 #include "strategy/train_state.h"
@@ -54,6 +55,7 @@ class Trainer {
   Progress progress_;
   std::optional<Checkpointer> checkpointer_;
   std::optional<ClassWeights> class_weights_;
+  FiniteGuard finite_;
   TrainState state_;
 };
 
