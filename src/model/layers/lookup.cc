@@ -130,8 +130,9 @@ template <typename Owned, typename Key, typename Kind>
 void build_lookup(const Kind& layer, const char* kind, DType dtype, LayerBuilder& builder) {
   builder.take_host({dtype});
   if (layer.vocabulary.empty()) {
-    builder.refuse(base::str_cat(kind, " has no vocabulary"),
-                   "Give one, or use Hashing, which needs none");
+    builder.refuse(
+        base::str_cat(kind, " has no vocabulary"),
+        "Give one (adapt_vocabulary() makes it of data), or use Hashing, which needs none");
   }
   if (layer.num_oov_indices < 0 || layer.num_oov_indices > kOovMax) {
     builder.refuse(base::str_cat(kind, "::num_oov_indices is ", layer.num_oov_indices),
