@@ -60,6 +60,11 @@ data::BatchPlanOptions whole(const Dataset& batch) {
 /// One for each output, in the order of the outputs.
 std::vector<model::ObjectiveOptions> objectives_of(const CompileOptions& options,
                                                    const std::vector<std::string>& outputs) {
+  if (!options.outputs.empty() && !(options.metrics.empty() && options.weighted_metrics.empty())) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "CompileOptions has metrics for all outputs, and also outputs with their own",
+                "Give each of CompileOptions::outputs its metrics");
+  }
   std::vector<model::ObjectiveOptions> objectives;
   for (const std::string& output : outputs) {
     const auto given = std::ranges::find(options.outputs, output, &OutputOptions::output);

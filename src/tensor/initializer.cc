@@ -170,11 +170,19 @@ struct Check {
         base::str_cat(where, "RandomUniform's interval is [", kind.minval, ", ", kind.maxval, ")"),
         "Give a minval below maxval");
   }
+  void operator()(const Constant& kind) const { check_finite("Constant::value", kind.value); }
   void operator()(const RandomNormal& kind) const {
+    check_finite("RandomNormal::mean", kind.mean);
     check_stddev("RandomNormal::stddev", kind.stddev);
   }
   void operator()(const TruncatedNormal& kind) const {
+    check_finite("TruncatedNormal::mean", kind.mean);
     check_stddev("TruncatedNormal::stddev", kind.stddev);
+  }
+  void check_finite(std::string_view field, float value) const {
+    if (std::isfinite(value)) return;
+    throw Error(ErrorCode::kInvalidArgument, base::str_cat(where, field, " is ", value),
+                "Give a finite number");
   }
   void check_stddev(std::string_view field, float stddev) const {
     if (stddev >= 0.0F && std::isfinite(stddev)) return;

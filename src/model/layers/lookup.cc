@@ -30,6 +30,13 @@ class Digits {
   char* end_ = nullptr;
 };
 
+/// Whether Digits would write an integer so.
+bool is_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && Digits(value).text() == text;
+}
+
 /// More numbers than any table has rows.
 constexpr std::int64_t kOovMax = std::int64_t{1} << 60;
 
@@ -172,6 +179,12 @@ void build(const Hashing& layer, LayerBuilder& builder) {
   if (layer.num_bins < bins_min) {
     builder.refuse(base::str_cat("Hashing::num_bins is ", layer.num_bins),
                    base::str_cat("Give at least ", bins_min));
+  }
+  if (builder.input().dtype == DType::kInt64 && layer.mask_value &&
+      !is_integer(*layer.mask_value)) {
+    builder.refuse(base::str_cat("Hashing::mask_value is \"", *layer.mask_value,
+                                 "\", but the input is integers"),
+                   "Give an integer, without a sign or zeros that it would not be written with");
   }
   builder.emit(std::make_unique<HashingOperation>(layer), builder.input().shape);
 }
