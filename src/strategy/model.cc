@@ -108,8 +108,8 @@ void Model::compile(const CompileOptions& options) {
   const auto objectives = objectives_of(options, impl_->network().graph().output_names);
   strategy::check_fits(impl_->network().make_objectives(objectives).state_count(),
                        impl_->exchange().workers());
-  impl_->network().set_objectives(objectives);
   impl_->exchange().start(options.optimizer, rules);
+  impl_->network().set_objectives(objectives);
 }
 
 History Model::fit(const Dataset& data, const FitOptions& options) {

@@ -142,8 +142,8 @@ class ParameterServerExchange final : public Exchange {
     network_.set_fetch_rows([this](std::span<const model::RowRequest> requests) {
       std::vector<ps::RowTarget> targets;
       for (const auto& [index, keys, values] : requests) {
-        targets.push_back(
-            {index, std::make_shared<ps::RowIndex>(ps::index_rows(keys)), values.data()});
+        targets.push_back({static_cast<std::uint32_t>(index),
+                           std::make_shared<ps::RowIndex>(ps::index_rows(keys)), values.data()});
       }
       table_.pull_rows(std::move(targets)).get();
     });
@@ -211,8 +211,9 @@ class ParameterServerExchange final : public Exchange {
         save_rows(writer, tables[i], optimizer_,
                   [&](int part, std::uint64_t first, std::span<float> values) {
                     table_
-                        .pull_frozen_rows(
-                            {{i, consecutive(i, first, values.size()), values.data()}}, part)
+                        .pull_frozen_rows({{static_cast<std::uint32_t>(i),
+                                            consecutive(i, first, values.size()), values.data()}},
+                                          part)
                         .get();
                   });
       }

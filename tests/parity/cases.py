@@ -176,6 +176,10 @@ def _rows():
                               num_tokens=4, output_mode=mode)
         yield f"category/{mode}", builder.output(builder.add("Dense", encoded, units=2))
     builder = Builder()
+    encoded = builder.add("CategoryEncoding", builder.input((1,), "int64", range(4)), num_tokens=4,
+                          output_mode="one_hot")
+    yield "category/one_hot", builder.output(builder.add("Dense", encoded, units=2))
+    builder = Builder()
     normal = builder.add("Normalization", builder.input((3,)), mean=[0.1, -0.2, 0.3],
                          variance=[0.5, 2.0, 0.01])
     yield "normalization", builder.output(builder.add("Dense", normal, units=2))

@@ -130,7 +130,9 @@ class Training:
         def step(inputs, target):
             with tf.GradientTape() as tape:
                 total = tf.reduce_mean(function(target, model(inputs, training=True)))
-            optimizer.apply_gradients(zip(tape.gradient(total, variables), variables))
+            # Dense, because Keras 3 squares a row's duplicates in a sparse gradient one by one.
+            gradients = [tf.convert_to_tensor(one) for one in tape.gradient(total, variables)]
+            optimizer.apply_gradients(zip(gradients, variables))
             return total
 
         losses, begin, count = [], 0, len(self.target)

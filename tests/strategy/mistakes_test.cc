@@ -12,7 +12,7 @@
 namespace dtrain::inline v0 {
 namespace {
 
-constexpr FitOptions kQuiet{.verbosity = Verbosity::kSilent};
+const FitOptions kQuiet{.verbosity = Verbosity::kSilent};
 
 Model classifier(std::int64_t features = 2) {
   Model model = Strategy::local().build(
