@@ -66,8 +66,8 @@ void check_finite(std::span<const float> values, std::size_t width, const std::s
       std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
   if (wrong == values.end()) return;
   const auto at = static_cast<std::size_t>(wrong - values.begin());
-  const std::string place = width == 1 ? "" : base::str_cat("element ", at % width, " of ");
-  throw invalid(base::str_cat(place, what, " of example ", at / width, " is ", *wrong),
+  const std::string place = width == 1 ? "" : base::str_cat(" in element ", at % width);
+  throw invalid(base::str_cat(what, " of example ", at / width, " is ", *wrong, place),
                 "Replace it with a finite number, or leave the example out");
 }
 

@@ -52,7 +52,8 @@ TEST(Mistakes, ALayerThatCannotTakeWhatComes) {
                     {.input_shape = {28, 28},
                      .layers = {Conv2D{.filters = 3, .kernel_size = {3, 3}, .name = "edges"}}});
               }),
-              {"\"edges\"", "(28, 28)", "Conv2D"});
+              {"layer 0 (\"edges\")", "takes an image of (height, width, channels)", "(28, 28)",
+               "Put a Reshape in front"});
 }
 
 TEST(Mistakes, LabelsOutOfRange) {
@@ -66,17 +67,30 @@ TEST(Mistakes, LabelsOutOfRange) {
 TEST(Mistakes, ANumberThatIsNone) {
   for (const float wrong :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    const Dataset data = points({1, 2, 3, 4, 5, wrong, 7, 8});
-    const std::vector<std::string> says = {"of example 2 is ", "and so is the loss",
-                                           "Correct the data"};
-    Model model = classifier();
-    const std::vector<float> before = model.variable("classes/kernel");
-    expect_says(error_of([&] { model.fit(data, kQuiet); }), says);
-    expect_says(error_of([&] { model.evaluate(data); }), says);
-    expect_says(error_of([&] { model.train_on_batch(data); }), says);
-    EXPECT_EQ(model.variable("classes/kernel"), before);
+    const std::vector<std::string> says = {"feature \"xy\" of example 2 is ", " in element 1",
+                                           "Replace it"};
+    expect_says(error_of([&] { (void)points({1, 2, 3, 4, 5, wrong, 7, 8}); }), says);
+    const Pipeline mapped = Pipeline::from_dataset(points()).map([wrong](Examples& examples) {
+      std::get<std::vector<float>>(examples.features[0].values)[5] = wrong;
+    });
+    expect_says(error_of([&] { classifier().fit(mapped, kQuiet); }), says);
   }
-  expect_says(csv_error("x,label\n1,0\nnan,1\n", {}), {":3", "\"x\"", "nan"});
+  const std::string text = "x,y,label\n1,0,1\n5,2,0\nnan,1,2\n";
+  expect_says(csv_error(text, {}), {" line 4", "\"x\"", "nan", "allow_non_finite"});
+
+  // Whoever admits such numbers is told where they do harm.
+  const support::TemporaryFolder folder;
+  const std::string path = folder.path() + "/people.csv";
+  std::ofstream(path) << text;
+  const Dataset data = Dataset::from_csv(path, {.allow_non_finite = true});
+  Model model = classifier();
+  const std::vector<float> before = model.variable("classes/kernel");
+  const std::vector<std::string> says = {"of example 2 is nan, and so is the loss",
+                                         "Correct the data"};
+  expect_says(error_of([&] { model.fit(data, kQuiet); }), says);
+  expect_says(error_of([&] { model.evaluate(data); }), says);
+  expect_says(error_of([&] { model.train_on_batch(data); }), says);
+  EXPECT_EQ(model.variable("classes/kernel"), before);
 }
 
 TEST(Mistakes, NoExamples) {
@@ -84,12 +98,13 @@ TEST(Mistakes, NoExamples) {
                 (void)Dataset::from_columns({.features = {{"x", std::vector<float>{}}},
                                              .targets = {{"y", std::vector<float>{}}}});
               }),
-              {"no examples"});
-  expect_says(csv_error("x,label\n", {}), {"no examples"});
+              {"the data set has no example"});
+  expect_says(csv_error("x,label\n", {}), {"people.csv has column names but no example"});
 }
 
 TEST(Mistakes, TextWhereANumberBelongs) {
-  expect_says(csv_error("age,label\n31,0\nold,1\n", {}), {":3", "\"age\"", "\"old\""});
+  expect_says(csv_error("age,label\n31,0\nold,1\n", {}),
+              {"people.csv line 3, column \"age\": \"old\" is not a number"});
   const Dataset words =
       Dataset::from_columns({.features = {{"word", Strings{"a", "b"}}},
                              .targets = {{"y", std::vector<std::int32_t>{0, 1}, {}}}});

@@ -37,7 +37,7 @@ TEST(Header, EncodedComesBackAsItWas) {
 
 TEST(Header, BytesAreLittleEndianAsDocumented) {
   const HeaderBytes bytes = encode_header(sample());
-  const unsigned char expected[kHeaderBytes] = {'D',  'T',  'R',  'N',  2,    0,    2,    5,
+  const unsigned char expected[kHeaderBytes] = {'D',  'T',  'R',  'N',  3,    0,    2,    5,
                                                 42,   0,    0,    0,    0,    0,    0,    0,
                                                 0xEF, 0xCD, 0xAB, 0x89, 0x67, 0x45, 0x23, 0x01};
   EXPECT_EQ(std::memcmp(bytes.data(), expected, sizeof(expected)), 0);
