@@ -22,19 +22,26 @@ struct Arguments {
   int epochs = 5;
 };
 
+[[noreturn]] void refuse(const std::string& what) {
+  throw dtrain::Error(dtrain::ErrorCode::kInvalidArgument, what,
+                      "Use --mode local|sync|async, --epochs N, --data FOLDER");
+}
+
 Arguments parse(int argc, char** argv) {
   Arguments arguments;
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
     const std::string option = argv[i];
-    if (option == "--mode") {
-      arguments.mode = argv[i + 1];
+    const std::string value = i + 1 < argc ? argv[i + 1] : "";
+    if (value.empty()) {
+      refuse("the option " + option + " has no value");
+    } else if (option == "--mode") {
+      arguments.mode = value;
     } else if (option == "--data") {
-      arguments.data = argv[i + 1];
+      arguments.data = value;
     } else if (option == "--epochs") {
-      arguments.epochs = std::atoi(argv[i + 1]);
+      arguments.epochs = std::atoi(value.c_str());
     } else {
-      throw dtrain::Error(dtrain::ErrorCode::kInvalidArgument, "unknown option " + option,
-                          "Use --mode local|sync|async, --epochs N, --data FOLDER");
+      refuse("unknown option " + option);
     }
   }
   return arguments;

@@ -23,29 +23,36 @@ struct Arguments {
   std::int64_t steps = 0;
 };
 
+[[noreturn]] void refuse(const std::string& what) {
+  throw dtrain::Error(
+      dtrain::ErrorCode::kInvalidArgument, what,
+      "Use --mode local|sync|async, --model dense|conv, --epochs N, --steps N, --data FOLDER, "
+      "--checkpoint_dir FOLDER, --weights FILE");
+}
+
 Arguments parse(int argc, char** argv) {
   Arguments arguments;
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
     const std::string option = argv[i];
-    if (option == "--mode") {
-      arguments.mode = argv[i + 1];
+    const std::string value = i + 1 < argc ? argv[i + 1] : "";
+    if (value.empty()) {
+      refuse("the option " + option + " has no value");
+    } else if (option == "--mode") {
+      arguments.mode = value;
     } else if (option == "--model") {
-      arguments.model = argv[i + 1];
+      arguments.model = value;
     } else if (option == "--data") {
-      arguments.data = argv[i + 1];
+      arguments.data = value;
     } else if (option == "--checkpoint_dir") {
-      arguments.checkpoint_dir = argv[i + 1];
+      arguments.checkpoint_dir = value;
     } else if (option == "--epochs") {
-      arguments.epochs = std::atoi(argv[i + 1]);
+      arguments.epochs = std::atoi(value.c_str());
     } else if (option == "--steps") {
-      arguments.steps = std::atoll(argv[i + 1]);
+      arguments.steps = std::atoll(value.c_str());
     } else if (option == "--weights") {
-      arguments.weights = argv[i + 1];
+      arguments.weights = value;
     } else {
-      throw dtrain::Error(
-          dtrain::ErrorCode::kInvalidArgument, "unknown option " + option,
-          "Use --mode local|sync|async, --model dense|conv, --epochs N, --steps N, --data FOLDER, "
-          "--checkpoint_dir FOLDER, --weights FILE");
+      refuse("unknown option " + option);
     }
   }
   return arguments;
