@@ -98,7 +98,8 @@ std::vector<const ParameterGroup*> groups_of(const tensor::Layout& layout,
   std::vector<const ParameterGroup*> chosen(entries.size(), nullptr);
   std::vector<const ParameterGroup*> ordered;
   for (const ParameterGroup& group : groups) ordered.push_back(&group);
-  std::ranges::stable_partition(ordered, &ParameterGroup::statistics);
+  std::stable_partition(ordered.begin(), ordered.end(),
+                        [](const ParameterGroup* group) { return group->statistics; });
   for (const ParameterGroup* next : ordered) {
     const ParameterGroup& group = *next;
     for (const std::string& pattern : group.variables) {
