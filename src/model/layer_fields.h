@@ -396,4 +396,26 @@ struct LayerFields<LecunNormal> {
   static constexpr auto kFields = std::tuple(LayerField{"seed", &LecunNormal::seed});
 };
 
+template <>
+struct LayerFields<VarianceScaling> {
+  static constexpr const char* kClass = "VarianceScaling";
+  static constexpr auto kFields = std::tuple(
+      LayerField{"scale", &VarianceScaling::scale}, LayerField{"mode", &VarianceScaling::mode},
+      LayerField{"distribution", &VarianceScaling::distribution},
+      LayerField{"seed", &VarianceScaling::seed});
+};
+
+template <>
+struct LayerFields<Orthogonal> {
+  static constexpr const char* kClass = "Orthogonal";
+  static constexpr auto kFields =
+      std::tuple(LayerField{"gain", &Orthogonal::gain}, LayerField{"seed", &Orthogonal::seed});
+};
+
+template <>
+struct LayerFields<Identity> {
+  static constexpr const char* kClass = "Identity";
+  static constexpr auto kFields = std::tuple(LayerField{"gain", &Identity::gain});
+};
+
 }  // namespace dtrain::inline v0::model

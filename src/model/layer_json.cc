@@ -17,6 +17,21 @@ namespace dtrain::inline v0::model {
 // which would hide those.
 
 template <>
+struct EnumNames<FanMode> {
+  static constexpr std::array kNames = {EnumName<FanMode>{FanMode::kFanIn, "fan_in"},
+                                        EnumName<FanMode>{FanMode::kFanOut, "fan_out"},
+                                        EnumName<FanMode>{FanMode::kFanAvg, "fan_avg"}};
+};
+
+template <>
+struct EnumNames<ScaledDistribution> {
+  static constexpr std::array kNames = {
+      EnumName<ScaledDistribution>{ScaledDistribution::kTruncatedNormal, "truncated_normal"},
+      EnumName<ScaledDistribution>{ScaledDistribution::kUntruncatedNormal, "untruncated_normal"},
+      EnumName<ScaledDistribution>{ScaledDistribution::kUniform, "uniform"}};
+};
+
+template <>
 struct EnumNames<Padding> {
   static constexpr std::array kNames = {EnumName<Padding>{Padding::kValid, "valid"},
                                         EnumName<Padding>{Padding::kSame, "same"},

@@ -65,6 +65,32 @@ std::vector<Layer> one_of_each() {
   };
 }
 
+TEST(LayerJson, HasEveryInitializer) {
+  const std::vector<Initializer> all = {
+      Zeros{},
+      Ones{},
+      kB,
+      RandomUniform{0.5F, 0.75F, 3},
+      kA,
+      kD,
+      GlorotUniform{1},
+      GlorotNormal{2},
+      kC,
+      HeNormal{3},
+      LecunUniform{4},
+      LecunNormal{5},
+      VarianceScaling{2.0F, FanMode::kFanAvg, ScaledDistribution::kUntruncatedNormal, 6},
+      Orthogonal{0.5F, 7},
+      Identity{0.25F}};
+  std::set<std::size_t> kinds;
+  for (const Initializer& initializer : all) {
+    const Functional model{.layers = {Dense{.units = 1, .kernel_initializer = initializer}}};
+    EXPECT_EQ(functional_from_json(to_json(model)), model) << to_json(model);
+    kinds.insert(initializer.index());
+  }
+  EXPECT_EQ(kinds.size(), std::variant_size_v<InitializerKind>) << "an initializer is not tested";
+}
+
 TEST(LayerJson, HasEveryFieldOfEveryLayer) {
   std::set<std::size_t> kinds;
   for (const Layer& layer : one_of_each()) {
