@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/refuse.h"
 #include "base/strings.h"
 #include "dtrain/error.h"
 #include "model/layer_builder.h"
@@ -13,9 +14,7 @@
 namespace dtrain::inline v0::model {
 namespace {
 
-[[noreturn]] void refuse(const std::string& happened, const std::string& advice) {
-  throw Error(ErrorCode::kInvalidArgument, happened, advice);
-}
+using base::refuse;
 
 /// Keras's name for the first layer of a kind.
 struct DefaultName {

@@ -3,16 +3,14 @@
 #include <utility>
 #include <vector>
 
+#include "base/refuse.h"
 #include "base/strings.h"
-#include "dtrain/error.h"
 #include "model/network.h"
 
 namespace dtrain::inline v0::model {
 namespace {
 
-[[noreturn]] void refuse(const std::string& happened, const std::string& advice) {
-  throw Error(ErrorCode::kInvalidArgument, happened, advice);
-}
+using base::refuse;
 
 /// The examples' numbers for messages, if the batch has them.
 std::span<const std::uint64_t> indices_of(const tensor::Batch& batch) {

@@ -7,17 +7,15 @@
 #include <utility>
 #include <variant>
 
+#include "base/refuse.h"
 #include "base/strings.h"
-#include "dtrain/error.h"
 #include "strategy/csv_log.h"
 #include "strategy/monitor.h"
 
 namespace dtrain::inline v0::strategy {
 namespace {
 
-[[noreturn]] void refuse(const std::string& happened, const std::string& advice) {
-  throw Error(ErrorCode::kInvalidArgument, happened, advice);
-}
+using base::refuse;
 
 void check_at_least_0(const char* field, int value) {
   if (value < 0) refuse(base::str_cat(field, " is ", value), "Give 0 or more");

@@ -4,15 +4,13 @@
 #include <string>
 #include <utility>
 
+#include "base/refuse.h"
 #include "base/strings.h"
-#include "dtrain/error.h"
 
 namespace dtrain::inline v0::strategy {
 namespace {
 
-[[noreturn]] void refuse(const std::string& happened, const std::string& advice) {
-  throw Error(ErrorCode::kInvalidArgument, happened, advice);
-}
+using base::refuse;
 
 void check_checkpoint(const FitOptions& options) {
   const CheckpointOptions& checkpoint = options.checkpoint;
