@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,21 +10,6 @@
 #include "base/philox.h"
 #include "data/data_testing.h"
 #include "support/seed.h"
-
-namespace {
-std::atomic<std::size_t> allocations = 0;
-}
-
-void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-// Not inlined: gcc would take the free for that of another operator new's memory.
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t /*bytes*/) noexcept {
-  std::free(memory);
-}
 
 namespace dtrain::inline v0::data {
 namespace {
@@ -218,18 +200,6 @@ TEST(Batcher, ListsBothSidesWhenNamesDoNotMatch) {
        "no feature is called \"x2\""});
   expect_error([&] { batcher_for({.outputs = {"y"}}); }, ErrorCode::kInvalidArgument,
                {"outputs are \"y\"", "targets are \"class\" (int32, ())"});
-}
-
-TEST(Batcher, AllocatesNothingAfterItsConstruction) {
-  Batcher batcher(mixed(100), {.examples = 100, .batch_size = 7, .workers = 3, .rank = 1});
-  const std::size_t before = allocations;
-  for (std::uint64_t epoch = 0; epoch < 3; ++epoch) {
-    batcher.start_epoch(epoch);
-    for (std::size_t step = 0; step < batcher.plan().steps_per_epoch(); ++step) {
-      batcher.batch(step);
-    }
-  }
-  EXPECT_EQ(allocations, before);
 }
 
 TEST(Batcher, APlanForAnotherDataSetIsABug) {
