@@ -12,7 +12,7 @@
 #include "compute/cpu_device.h"
 #include "dtrain/error.h"
 #include "kernels_bench.h"
-#include "model/operations.h"
+#include "model/graph.h"
 
 namespace dtrain::benchmarks {
 namespace {
@@ -29,21 +29,27 @@ class DenseLayer {
   explicit DenseLayer(const Shape& shape)
       : shape_(shape),
         device_(compute::cpu_device()),
-        operation_(
-            model::make_dense("dense", {.shape = {.inputs = shape.inputs, .units = shape.units},
-                                        .activation = Activation::kRelu})),
+        graph_(model::build_graph(
+            to_functional(
+                {.input_shape = {static_cast<std::int64_t>(shape.inputs)},
+                 .layers = {Dense{static_cast<std::int64_t>(shape.units), Activation::kRelu}}}),
+            1)),
         values_(fill(values_memory_, kernel_count() + shape.units, 0.01F)),
         gradients_(fill(gradients_memory_, kernel_count() + shape.units, 0.0F)),
         in_(fill(in_memory_, shape.batch * shape.inputs, 1.0F)),
         out_(fill(out_memory_, shape.batch * shape.units, 0.0F)),
         out_gradient_(fill(out_gradient_memory_, shape.batch * shape.units, 1.0F)),
         in_gradient_(fill(in_gradient_memory_, shape.batch * shape.inputs, 0.0F)) {
-    operation_->bind(std::vector<model::Place>{{0, kernel_count()}, {kernel_count(), shape.units}});
+    operation().bind(std::vector<model::Place>{{0, kernel_count()}, {kernel_count(), shape.units}});
+    call_ = {.in = {in_.data()},
+             .out = out_.data(),
+             .out_gradient = out_gradient_.data(),
+             .in_gradients = {in_gradient_.data()}};
   }
 
   double forward() {
     const bench::Stopwatch watch;
-    operation_->forward(pass(), in_.data(), out_.data());
+    operation().forward(pass(), call_);
     device_->synchronize();
     return watch.seconds();
   }
@@ -51,8 +57,7 @@ class DenseLayer {
   double backward() {
     const std::vector<float> before(out_gradient_.begin(), out_gradient_.end());
     const bench::Stopwatch watch;
-    operation_->backward(pass(), in_.data(), out_.data(), out_gradient_.data(),
-                         in_gradient_.data());
+    operation().backward(pass(), call_);
     device_->synchronize();
     const double seconds = watch.seconds();
     std::ranges::copy(before, out_gradient_.begin());  // it may be overwritten
@@ -84,6 +89,7 @@ class DenseLayer {
   }
 
  private:
+  model::Operation& operation() { return *graph_.calls.front().operation; }
   std::size_t kernel_count() const { return shape_.inputs * shape_.units; }
   model::Pass pass() {
     return {.device = *device_,
@@ -117,7 +123,7 @@ class DenseLayer {
 
   const Shape shape_;
   const std::unique_ptr<compute::Device> device_;
-  const std::unique_ptr<model::Operation> operation_;
+  const model::Graph graph_;  ///< Of this one layer.
   compute::Buffer<float> values_memory_;
   compute::Buffer<float> gradients_memory_;
   compute::Buffer<float> in_memory_;
@@ -130,6 +136,7 @@ class DenseLayer {
   std::span<float> out_;
   std::span<float> out_gradient_;
   std::span<float> in_gradient_;
+  model::CallMemory call_;
 };
 
 Comparison compare(const Shape& shape, bool forward) {

@@ -1,4 +1,5 @@
-// What runs on one core: updates of optimizers, conversions to 16 bits, Dense layers. One thread.
+// What runs on one core: updates of optimizers, conversions to 16 bits, Dense layers,
+// convolutions. One thread.
 #include "kernels_bench.h"
 
 namespace dtrain::benchmarks {
@@ -9,6 +10,7 @@ void register_benchmarks(const ProgramOptions& options) {
   register_optimizers(options);
   register_half_conversions(options);
   register_dense_layers(options);
+  register_convolutions(options);
 }
 
 }  // namespace dtrain::benchmarks

@@ -8,5 +8,6 @@ namespace dtrain::benchmarks {
 void register_optimizers(const ProgramOptions& options);
 void register_half_conversions(const ProgramOptions& options);
 void register_dense_layers(const ProgramOptions& options);
+void register_convolutions(const ProgramOptions& options);
 
 }  // namespace dtrain::benchmarks

@@ -26,6 +26,7 @@ void report(benchmark::State& state, const Comparison& comparison,
   const double result = bench::median(results);
   state.counters["p50_us"] = result * 1e6;
   report_rate(state, "", comparison, result);
+  if (comparison.more) comparison.more(state.counters);
   if (limits.empty()) return;
   const double limit = bench::median(limits);
   state.counters["limit_us"] = limit * 1e6;

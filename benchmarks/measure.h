@@ -19,6 +19,8 @@ struct Comparison {
   Sample limit = {};  ///< Empty where the result is a limit itself.
   double bytes = 0;   ///< Of one sample, for bytes_per_s; 0: it has no such rate.
   double items = 0;   ///< Of one sample, for items_per_s; 0: it has no such rate.
+  /// Adds counters of its own when all samples have been taken. May be empty.
+  std::function<void(benchmark::UserCounters& counters)> more = {};
 };
 
 /// Makes what a case needs; called when the case runs, so that one that is filtered out costs

@@ -34,8 +34,8 @@ using Clock = std::chrono::steady_clock;
 }
 
 /// The environment of a process that is not in a cluster already.
-std::vector<std::string> environment() {
-  std::vector<std::string> variables = {"DTRAIN_NUM_THREADS=1"};
+std::vector<std::string> environment(int threads) {
+  std::vector<std::string> variables = {base::str_cat("DTRAIN_NUM_THREADS=", threads)};
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
     if (text.starts_with("TF_CONFIG=") || text.starts_with("DTRAIN_NUM_THREADS=")) continue;
@@ -47,10 +47,10 @@ std::vector<std::string> environment() {
 /// A process and what it writes. Kills it if it has not ended.
 class Running {
  public:
-  explicit Running(const std::vector<std::string>& arguments) : name_(arguments.front()) {
+  Running(const std::vector<std::string>& arguments, int threads) : name_(arguments.front()) {
     process::ChildCommand command{.program = arguments.front(),
                                   .arguments = arguments,
-                                  .environment = environment(),
+                                  .environment = environment(threads),
                                   .signal_mask = {}};
     sigemptyset(&command.signal_mask);
     process_ = process::start_child(command);
@@ -164,7 +164,7 @@ std::vector<TrainingReport> run(const TrainingJob& job) {
   const int programs = job.mode == "local" ? job.workers : 1;
   std::vector<std::unique_ptr<Running>> running;
   for (int i = 0; i < programs; ++i) {
-    running.push_back(std::make_unique<Running>(command_of(job)));
+    running.push_back(std::make_unique<Running>(command_of(job), job.threads));
   }
   std::vector<TrainingReport> reports;
   for (const auto& program : running) parse_all(program->finish(deadline), started_s, reports);

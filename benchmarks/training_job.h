@@ -7,8 +7,7 @@
 
 namespace dtrain::benchmarks {
 
-/// A training that is run as a user's would be: training_task, under `dtrain launch` or alone, with
-/// one computing thread per process.
+/// A training that is run as a user's would be: training_task, under `dtrain launch` or alone.
 struct TrainingJob {
   std::string model = "mlp";   ///< As training_task takes it, and the next.
   std::string mode = "local";  ///< Local: `workers` processes at once that know nothing of others.
@@ -18,6 +17,7 @@ struct TrainingJob {
   int warmup = 20;
   std::size_t epoch_steps = 64;
   bool memory = false;
+  int threads = 1;  ///< That compute, in each process.
 };
 
 struct ProcessMemory {
@@ -28,9 +28,9 @@ struct ProcessMemory {
 /// What one worker has measured.
 struct TrainingReport {
   double examples_per_s = 0;
-  double p50_us = 0;  ///< Of a step.
-  double first_loss = 0;
-  double last_loss = 0;
+  double p50_us = 0;           ///< Of a step.
+  double first_loss = 0;       ///< Of the first step.
+  double last_loss = 0;        ///< Of the last epoch.
   std::uint64_t checksum = 0;  ///< Of the weights.
   /// From when the job was started (dtrain launch, or the process) until the first step was done.
   double first_step_s = 0;

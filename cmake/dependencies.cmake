@@ -35,6 +35,18 @@ if(NOT TARGET dtrain_libcsv)
     IMPORTED_LOCATION ${DTRAIN_LIBCSV_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${DTRAIN_LIBCSV_INCLUDE})
 endif()
 
+find_path(DTRAIN_FARMHASH_INCLUDE farmhash.h)
+find_library(DTRAIN_FARMHASH_LIBRARY farmhash)
+if(NOT DTRAIN_FARMHASH_INCLUDE OR NOT DTRAIN_FARMHASH_LIBRARY)
+  message(FATAL_ERROR "farmhash not found. On Debian: apt-get install libfarmhash-dev")
+endif()
+if(NOT TARGET dtrain_farmhash)
+  add_library(dtrain_farmhash UNKNOWN IMPORTED)
+  set_target_properties(dtrain_farmhash PROPERTIES
+    IMPORTED_LOCATION ${DTRAIN_FARMHASH_LIBRARY}
+    INTERFACE_INCLUDE_DIRECTORIES ${DTRAIN_FARMHASH_INCLUDE})
+endif()
+
 if(DTRAIN_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)

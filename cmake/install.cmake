@@ -10,11 +10,14 @@ target_sources(dtrain PUBLIC
   FILES
     ${PROJECT_BINARY_DIR}/include/dtrain/version.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/activation.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/adapt.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/alternative.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/callbacks.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/checkpoint.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/cluster.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/cluster_spec.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/consistency.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/convolution_layers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/csv.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/dataset.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/dtrain.h
@@ -22,19 +25,26 @@ target_sources(dtrain PUBLIC
     ${PROJECT_SOURCE_DIR}/include/dtrain/error.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/examples.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/export.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/functional.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/initializers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/layers.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/learning_rate.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/log.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/logs.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/losses.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/metrics.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/model.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/npy.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/optimizer.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/parameter_client.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/parameter_server.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/preprocessing_layers.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/regularizer.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/pipeline.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/row_table.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/run.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/strategy.h
+    ${PROJECT_SOURCE_DIR}/include/dtrain/tfrecord.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/update_rules.h
     ${PROJECT_SOURCE_DIR}/include/dtrain/variable.h)
 

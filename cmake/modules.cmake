@@ -74,7 +74,7 @@ endfunction()
 # dtrain_test(<name> SOURCES ... [MODULES ...] [LIBRARIES ...] [SERIAL] [TIMEOUT s]): one gtest
 # program, its cases registered one by one. SERIAL: nothing else runs beside it. Programs of the
 # modules in DTRAIN_TSAN_MODULES get the label `tsan`: the test preset of that name runs those.
-set(DTRAIN_TSAN_MODULES base support observe compute transport cluster ps)
+set(DTRAIN_TSAN_MODULES base support observe compute transport cluster data ps)
 function(dtrain_test name)
   cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;MODULES;LIBRARIES" ${ARGN})
   if(NOT ARG_TIMEOUT)

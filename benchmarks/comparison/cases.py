@@ -7,6 +7,7 @@ import pathlib
 from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).resolve().parent
+ADULT = str(HERE.parents[1] / "examples/data/adult-train.csv.gz")
 DTRAIN, TENSORFLOW, PYTORCH, LINK = "dtrain", "tensorflow", "pytorch", "link"
 
 
@@ -49,6 +50,20 @@ def _peer(system: str, script: str, workload: str, cluster: tuple[int, int] | No
                 (file, workload, *numbers, "3"), small=(file, workload, *numbers, "0.3"))
 
 
+def _training(workload: str, seconds: float, *clusters: tuple[int, int],
+              has_small: bool = False) -> list[Case]:
+    """dtrain's cases of a workload, and the same on the peers. `seconds`: of dtrain's. `clusters`:
+    workers and servers of TensorFlow's."""
+    return [
+        _benchmark(f"training-{workload}", "training_bench", seconds, 1,
+                   f"^training/{workload}/", has_small=has_small),
+        _peer(TENSORFLOW, "tensorflow_local.py", workload, None, 8),
+        *(_peer(TENSORFLOW, "tensorflow_cluster.py", workload, cluster, 16)
+          for cluster in clusters),
+        _peer(PYTORCH, "torch_local.py", workload, None, 6),
+    ]
+
+
 def all_cases() -> list[Case]:
     # What lines and plots are made of; the other shapes are many and less is asked of them.
     plain = "^exchange/.*/w1s1/sync/fp32/(arena|own)"
@@ -64,16 +79,15 @@ def all_cases() -> list[Case]:
               "10000000"),
              small=(_script("tensorflow_exchange.py"), "0.05", "4096", "100000")),
         _benchmark("rows", "rows_bench", 25, 3, has_small=True),
+        _benchmark("reading", "reading_bench", 5, 5, has_small=True),
+        Case(f"{TENSORFLOW}/reading", TENSORFLOW, 30, (_script("tensorflow_data.py"), "2", ADULT),
+             small=(_script("tensorflow_data.py"), "0.1", ADULT)),
         _benchmark("kernels", "kernels_bench", 20, 5, repetitions_max=3, has_small=True),
-        _benchmark("training-mlp", "training_bench", 30, 1, "^training/mlp", has_small=True),
-        _peer(TENSORFLOW, "tensorflow_local.py", "mlp", None, 8),
-        _peer(TENSORFLOW, "tensorflow_cluster.py", "mlp", (1, 1), 14),
-        _peer(TENSORFLOW, "tensorflow_cluster.py", "mlp", (2, 2), 16),
-        _peer(PYTORCH, "torch_local.py", "mlp", None, 6),
-        _benchmark("training-embedding", "training_bench", 20, 1, "^training/embedding"),
-        _peer(TENSORFLOW, "tensorflow_local.py", "embedding", None, 8),
-        _peer(TENSORFLOW, "tensorflow_cluster.py", "embedding", (2, 2), 16),
-        _peer(PYTORCH, "torch_local.py", "embedding", None, 6),
+        *_training("mlp", 35, (1, 1), (2, 2), has_small=True),
+        *_training("small", 3),
+        *_training("convnet", 3),
+        *_training("wide", 3),
+        *_training("embedding", 20, (2, 2)),
         _benchmark("startup", "training_bench", 10, 1, "^(startup|memory)"),
         Case("link/1gbit", LINK, 20, ("--rate", "1gbit")),
     ]

@@ -58,14 +58,26 @@ def _exchange(results: Results, transport: str, title: str) -> list[Figure | Non
                    "p50_us", "limit_us", transport == "tcp")]
 
 
+_SYSTEMS: tuple[tuple[str, Callable[[str], str], str], ...] = (
+    ("dtrain", lambda name: name, "items_per_s"),
+    ("TensorFlow", lambda name: f"tensorflow/{name}", "items_per_s"),
+    ("PyTorch", lambda name: f"pytorch/{name}", "items_per_s"))
+
+
+def _one_process(results: Results) -> Figure | None:
+    labels = {f"training/{workload}/local": label for workload, label in (
+        ("mlp", "784-1024-1024-10"), ("small", "64-128-10"), ("convnet", "convolutions"),
+        ("wide", "wide and deep"))}
+    return _bars(results, "training-local", "Training in one process, one thread",
+                 "thousand examples/s", 1e-3, labels, _SYSTEMS, log=True)
+
+
 def _training(results: Results, workload: str, title: str) -> Figure | None:
     places = {"local": "1 process", "w1s1": "1 + 1", "w2s2": "2 + 2",
               "w2s2/sync": "2 + 2, synchronous"}
     labels = {f"training/{workload}/{place}": label for place, label in places.items()}
     return _bars(results, f"training-{workload}", title, "thousand examples/s", 1e-3, labels,
-                 [("dtrain", lambda name: name, "items_per_s"),
-                  ("TensorFlow", lambda name: f"tensorflow/{name}", "items_per_s"),
-                  ("PyTorch", lambda name: f"pytorch/{name}", "items_per_s")])
+                 _SYSTEMS)
 
 
 def _targets(results: Results) -> Figure | None:
@@ -91,6 +103,7 @@ def all_figures(results: Results) -> list[Figure]:
         _targets(results),
         *_exchange(results, "shm", "Shared memory, one host"),
         *_exchange(results, "tcp", "TCP on loopback"),
+        _one_process(results),
         _training(results, "mlp", "Training 784-1024-1024-10, batch 64, one thread per process"),
         _training(results, "embedding", "Training an embedding of 1 M × 32, batch 1024, one "
                                         "thread per process"),

@@ -35,6 +35,7 @@ def region(results: Results, plots: list[tuple[str, str]]) -> str:
     for title, body in (("Training beside peers", tables.peers_table(results)),
                         ("Exchange of 1 worker and 1 server", tables.exchange_tables(results)),
                         ("Rows", tables.rows_table(results)),
+                        ("Reading files, one thread", tables.reading_table(results)),
                         ("Start-up and memory", tables.footprint_table(results)),
                         ("dtrain beside the machine's limits", tables.limits_table(results))):
         if body:

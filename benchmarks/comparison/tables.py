@@ -188,6 +188,15 @@ def rows_table(results: Results) -> list[str]:
                   [Compared("TCP: times as fast as TensorFlow", columns[2], columns[3])], 1e-6)
 
 
+def reading_table(results: Results) -> list[str]:
+    """Examples from files, one thread."""
+    own = Column("dtrain", "reading/{}", "items_per_s")
+    peer = Column("tf.data", "tensorflow/reading/{}", "items_per_s")
+    return beside(results, "examples/s", {"csv/adult": "CSV, Adult", "tfrecord/adult":
+                                          "TFRecord, Adult"}, [own, peer],
+                  [Compared("dtrain / tf.data", own, peer)])
+
+
 def footprint_table(results: Results) -> list[str]:
     """Start-up and memory of everything that trains, the largest process of each role."""
     rows = []

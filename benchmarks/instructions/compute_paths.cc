@@ -136,8 +136,10 @@ struct Layer {
                      .out = batch(outputs)});
   }
   void backward() {
-    device->activate_backward(Activation::kRelu, batch(outputs), batch(outputs_gradient),
-                              batch(before_activation));
+    device->activate_backward({.activation = Activation::kRelu,
+                               .out = batch(outputs),
+                               .out_gradient = batch(outputs_gradient),
+                               .in_gradient = batch(before_activation)});
     device->product({.a = batch(inputs),
                      .b = batch(before_activation),
                      .transpose_a = true,

@@ -12,13 +12,15 @@
 #include "dtrain/csv.h"
 #include "dtrain/examples.h"
 #include "dtrain/export.h"
+#include "dtrain/tfrecord.h"
 #include "dtrain/variable.h"
 
 namespace dtrain::inline v0 {
 
 namespace data {
+struct DatasetAccess;
 struct Table;
-}
+}  // namespace data
 
 /// Examples in memory: named features of any shape, floats, integers or strings, and, unless they
 /// are for prediction, named targets; a weight each if given.
@@ -65,6 +67,13 @@ class DTRAIN_EXPORT Dataset {
   /// many fields, an empty field, what is not a number (or no integer), and what is no class.
   static Dataset from_csv(const std::string& path, const CsvOptions& options = {});
 
+  /// Reads a whole TFRecord file of tf.Example messages, plain or gzip as its content says. Errors
+  /// name the file, the record (from 0), the byte where it begins, and the feature. Throws
+  /// not_found, unavailable, data_loss (a wrong checksum, an end inside a record, damaged gzip),
+  /// resource_exhausted (a limit), and invalid_argument for a file without records, what is no
+  /// tf.Example, and a feature that is missing or has another type or number of values.
+  static Dataset from_tfrecord(const std::string& path, const TfRecordOptions& options);
+
   std::size_t size() const noexcept;                          ///< Examples, at least 1.
   const std::vector<FeatureInfo>& features() const noexcept;  ///< At least one.
   const std::vector<FeatureInfo>& targets() const noexcept;   ///< None for prediction.
@@ -97,6 +106,7 @@ class DTRAIN_EXPORT Dataset {
   Dataset concatenate(const Dataset& other) const;
 
  private:
+  friend struct data::DatasetAccess;
   explicit Dataset(std::shared_ptr<const data::Table> table);
 
   std::shared_ptr<const data::Table> table_;

@@ -84,7 +84,7 @@ struct Column {
 struct Examples {
   std::vector<Column> features;      ///< float32, int64 or strings.
   std::vector<Column> targets = {};  ///< float32, or int32 for class ids; none for prediction.
-  /// How much each example counts in losses and metrics. Empty: 1 each.
+  /// How much each example counts in losses and weighted metrics. Empty: 1 each.
   std::vector<float> weights = {};
 
   /// Of the first feature, or of the first column there is.

@@ -90,9 +90,48 @@ struct LecunNormal {
   bool operator==(const LecunNormal&) const = default;
 };
 
+/// What VarianceScaling divides its scale by.
+enum class FanMode {
+  kFanIn,
+  kFanOut,
+  kFanAvg,  ///< Their mean.
+};
+
+/// How VarianceScaling draws.
+enum class ScaledDistribution {
+  kTruncatedNormal,
+  kUntruncatedNormal,
+  kUniform,
+};
+
+/// What the six above are cases of: a mean of 0 and a variance of `scale` / fan.
+struct VarianceScaling {
+  float scale = 1.0F;  ///< Above 0.
+  FanMode mode = FanMode::kFanIn;
+  ScaledDistribution distribution = ScaledDistribution::kTruncatedNormal;
+  std::optional<std::uint64_t> seed = {};
+  bool operator==(const VarianceScaling&) const = default;
+};
+
+/// Rows or columns, whichever are fewer, of length `gain` and at right angles to each other; all
+/// dimensions but the last count as rows. For at least two dimensions; takes time as a matrix's
+/// product with itself. Not for tables of rows on servers.
+struct Orthogonal {
+  float gain = 1.0F;
+  std::optional<std::uint64_t> seed = {};
+  bool operator==(const Orthogonal&) const = default;
+};
+
+/// `gain` on the diagonal of a matrix, 0 elsewhere.
+struct Identity {
+  float gain = 1.0F;
+  bool operator==(const Identity&) const = default;
+};
+
 using InitializerKind =
     std::variant<Zeros, Ones, Constant, RandomUniform, RandomNormal, TruncatedNormal, GlorotUniform,
-                 GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal>;
+                 GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, VarianceScaling,
+                 Orthogonal, Identity>;
 
 /// How a variable gets its first values: one of the structs above, or Keras's identifier of one,
 /// which has the defaults ("zeros", "he_normal").

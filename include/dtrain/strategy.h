@@ -9,7 +9,7 @@
 #include "dtrain/cluster.h"
 #include "dtrain/consistency.h"
 #include "dtrain/export.h"
-#include "dtrain/layers.h"
+#include "dtrain/functional.h"
 #include "dtrain/model.h"
 #include "dtrain/row_table.h"
 #include "dtrain/variable.h"
@@ -47,6 +47,7 @@ class DTRAIN_EXPORT Strategy {
 
   /// Infers all shapes and draws the first values. Throws invalid_argument that names the layer,
   /// what it got and what it needs.
+  Model build(const Functional& description, const BuildOptions& options = {}) const;
   Model build(const Sequential& description, const BuildOptions& options = {}) const;
 
  private:

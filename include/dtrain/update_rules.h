@@ -28,7 +28,13 @@ struct ParameterGroup {
   std::vector<std::string> variables;
   float learning_rate_factor = 1.0F;  ///< At least 0; multiplies the optimizer's rate.
   bool weight_decay = true;           ///< False: without the optimizer's weight decay.
-  bool frozen = false;                ///< Never updated, and not sent to servers or back.
+  /// Never updated, and not sent to servers or back. (A frozen BatchNormalization's averages still
+  /// follow the batches, unlike Keras's.)
+  bool frozen = false;
+  /// Running averages and the like: what is pushed is subtracted as it is (averaged over workers as
+  /// gradients are), without optimizer or clipping, and counts in no norm. Such a group has no
+  /// other exception, and goes before others: patterns of other groups pass its variables over.
+  bool statistics = false;
 
   bool operator==(const ParameterGroup&) const = default;
 };

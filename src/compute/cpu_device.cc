@@ -7,49 +7,28 @@
 #include <new>
 
 #include "base/strings.h"
+#include "compute/cpu_convolution.h"
 #include "compute/cpu_metrics.h"
+#include "compute/cpu_operations.h"
+#include "compute/cpu_runner.h"
 #include "compute/dispatch.h"
-#include "compute/thread_pool.h"
 #include "dtrain/error.h"
-#include "tensor/arena.h"
 
 namespace dtrain::inline v0::compute {
 namespace {
 
 constexpr int kThreadsMax = 1024;
-// Waking a thread costs some microseconds: what takes less is not split. In multiplications of a
-// product, and in elements of everything else.
+// Waking a thread costs some microseconds: a product of fewer multiplications is not split.
 constexpr std::size_t kSplitProductMin = std::size_t{1} << 19;
-constexpr std::size_t kSplitElementsMin = std::size_t{1} << 15;
-// Boundaries between threads lie at whole cache lines and whole blocks of the product kernel.
-constexpr std::size_t kSplitMultiple = 48;
-
-struct Range {
-  std::size_t begin = 0;
-  std::size_t end = 0;
-  std::size_t count() const { return end - begin; }
-};
-
-Range part_of(std::size_t count, std::size_t multiple, int part, int parts) {
-  const std::size_t units = (count + multiple - 1) / multiple;
-  const auto at = [&](int index) {
-    return std::min(count, units * static_cast<std::size_t>(index) /
-                               static_cast<std::size_t>(parts) * multiple);
-  };
-  return {at(part), at(part + 1)};
-}
 
 class CpuDevice final : public Device {
  public:
-  CpuDevice(const KernelTable& kernels, int threads) : kernels_(kernels), pool_(threads) {
-    for (int thread = 0; thread < threads; ++thread) {
-      workspaces_.emplace_back(kernels.matmul_workspace_count);
-    }
-  }
+  CpuDevice(const KernelTable& kernels, int threads)
+      : kernels_(kernels), runner_(kernels, threads) {}
 
   std::string description() const override {
-    return base::str_cat("cpu (", kernels_.name, ", ", pool_.size(),
-                         pool_.size() == 1 ? " thread)" : " threads)");
+    return base::str_cat("cpu (", kernels_.name, ", ", runner_.threads(),
+                         runner_.threads() == 1 ? " thread)" : " threads)");
   }
   bool is_host_memory() const override { return true; }
 
@@ -81,15 +60,15 @@ class CpuDevice final : public Device {
   void product(const Product& product) override {
     const MatmulTask whole = task_of(product);
     const bool small = whole.rows * whole.columns * whole.depth < kSplitProductMin;
-    if (small || pool_.size() == 1) {
+    if (small || runner_.threads() == 1) {
       kernels_.matmul(with_workspace(whole, 0));
       return;
     }
     // Along the longer side of the result, so that threads share the smaller operand.
     const bool by_rows = whole.rows > whole.columns;
-    pool_.run([&](int part) {
-      const Range range =
-          part_of(by_rows ? whole.rows : whole.columns, kSplitMultiple, part, pool_.size());
+    runner_.run([&](int part) {
+      const Range range = part_of(by_rows ? whole.rows : whole.columns, CpuRunner::kSplitMultiple,
+                                  part, runner_.threads());
       if (range.count() == 0) return;
       const MatmulTask slice = by_rows ? rows_of(whole, range) : columns_of(whole, range);
       kernels_.matmul(with_workspace(slice, part));
@@ -98,41 +77,120 @@ class CpuDevice final : public Device {
 
   void column_sums(ConstMatrix in, std::span<float> out) override {
     assert(out.size() == in.columns);
-    split(in.count(), in.columns, kSplitMultiple, [&](Range range) {
+    split(in.count(), in.columns, CpuRunner::kSplitMultiple, [&](Range range) {
       kernels_.column_sums(in.rows, range.count(), in.columns, in.data + range.begin,
                            out.data() + range.begin);
     });
   }
 
-  void activate(Activation activation, ConstMatrix in, Matrix out) override {
+  void activate(const ActivationPass& pass) override {
+    const Activation activation = pass.activation;
+    const ConstMatrix& in = pass.in;
+    const Matrix& out = pass.out;
     assert(in.count() == out.count());
-    if (activation == Activation::kSoftmax) {
+    if (activation_is_over_rows(activation)) {
+      const bool log = activation == Activation::kLogSoftmax;
       split(in.count(), in.rows, 1, [&](Range rows) {
         const std::size_t first = rows.begin * in.columns;
-        kernels_.softmax(rows.count(), in.columns, in.data + first, out.data + first);
+        (log ? kernels_.log_softmax : kernels_.softmax)(rows.count(), in.columns, in.data + first,
+                                                        out.data + first);
       });
       return;
     }
-    split(in.count(), in.count(), kSplitMultiple, [&](Range range) {
-      kernels_.activate(activation, range.count(), in.data + range.begin, out.data + range.begin);
+    assert(in.data != out.data || !activation_backward_needs_input(activation));
+    const float c = pass.constant.value_or(activation_default_constant(activation));
+    runner_.split_elements(in.count(), [&](Range range) {
+      kernels_.activate(activation, c, range.count(), in.data + range.begin,
+                        out.data + range.begin);
     });
   }
 
-  void activate_backward(Activation activation, ConstMatrix out, ConstMatrix out_gradient,
-                         Matrix in_gradient) override {
-    assert(out.count() == out_gradient.count() && out.count() == in_gradient.count());
-    if (activation == Activation::kSoftmax) {
+  void activate_backward(const ActivationBackwardPass& pass) override {
+    const Activation activation = pass.activation;
+    const ConstMatrix& in = pass.in;
+    const ConstMatrix& out = pass.out;
+    const ConstMatrix& out_gradient = pass.out_gradient;
+    const Matrix& in_gradient = pass.in_gradient;
+    const bool needs_input = activation_backward_needs_input(activation);
+    assert((needs_input ? in : out).count() == out_gradient.count());
+    assert(out_gradient.count() == in_gradient.count());
+    if (activation_is_over_rows(activation)) {
+      const bool log = activation == Activation::kLogSoftmax;
       split(out.count(), out.rows, 1, [&](Range rows) {
         const std::size_t first = rows.begin * out.columns;
-        kernels_.softmax_backward(rows.count(), out.columns, out.data + first,
-                                  out_gradient.data + first, in_gradient.data + first);
+        (log ? kernels_.log_softmax_backward : kernels_.softmax_backward)(
+            rows.count(), out.columns, out.data + first, out_gradient.data + first,
+            in_gradient.data + first);
       });
       return;
     }
-    split(out.count(), out.count(), kSplitMultiple, [&](Range range) {
-      kernels_.activate_backward(activation, range.count(), out.data + range.begin,
+    const float c = pass.constant.value_or(activation_default_constant(activation));
+    runner_.split_elements(out_gradient.count(), [&](Range range) {
+      kernels_.activate_backward(activation, c, range.count(),
+                                 needs_input ? in.data + range.begin : nullptr,
+                                 needs_input ? nullptr : out.data + range.begin,
                                  out_gradient.data + range.begin, in_gradient.data + range.begin);
     });
+  }
+
+  void convolution(const ConvolutionPass& pass) override { convolution_.forward(pass); }
+  void convolution_backward(const ConvolutionBackwardPass& pass) override {
+    convolution_.backward(pass);
+  }
+
+  void pooling(const PoolingPass& pass) override { cpu_pooling(runner_, pass); }
+  void pooling_backward(const PoolingBackwardPass& pass) override {
+    cpu_pooling_backward(runner_, pass);
+  }
+  void batch_normalization(const BatchNormalizationPass& pass) override {
+    cpu_batch_normalization(runner_, pass);
+  }
+  void batch_inference(const BatchInferencePass& pass) override {
+    cpu_batch_inference(runner_, pass);
+  }
+  void batch_normalization_backward(const BatchNormalizationBackwardPass& pass) override {
+    cpu_batch_normalization_backward(runner_, pass);
+  }
+  void layer_normalization(const LayerNormalizationPass& pass) override {
+    cpu_layer_normalization(runner_, pass);
+  }
+  void layer_normalization_backward(const LayerNormalizationBackwardPass& pass) override {
+    cpu_layer_normalization_backward(runner_, pass);
+  }
+  void unit_rows(const UnitRowsPass& pass) override { cpu_unit_rows(runner_, pass); }
+  void unit_rows_backward(const UnitRowsBackwardPass& pass) override {
+    cpu_unit_rows_backward(runner_, pass);
+  }
+  void combine(const CombinePass& pass) override { cpu_combine(runner_, pass); }
+  void copy_rows(const CopyRowsPass& pass) override { cpu_copy_rows(runner_, pass); }
+  void broadcast(const BroadcastPass& pass) override { cpu_broadcast(runner_, pass); }
+  void broadcast_backward(const BroadcastBackwardPass& pass) override {
+    cpu_broadcast_backward(runner_, pass);
+  }
+  void dot(const DotPass& pass) override { cpu_dot(runner_, pass); }
+  void dot_backward(const DotBackwardPass& pass) override { cpu_dot_backward(runner_, pass); }
+  void gather_bags(const GatherBagsPass& pass) override { cpu_gather_bags(runner_, pass); }
+  void scatter_bags(const ScatterBagsPass& pass) override { cpu_scatter_bags(runner_, pass); }
+  void moving_average(std::span<float> average, std::span<const float> values,
+                      float momentum) override {
+    assert(average.size() == values.size());
+    runner_.split_elements(average.size(), [&](Range range) {
+      kernels_.blend(range.count(), momentum, 1.0F - momentum, values.data() + range.begin,
+                     average.data() + range.begin);
+    });
+  }
+  void scale(std::span<const float> in, float factor, std::span<float> out) override {
+    assert(in.size() == out.size());
+    runner_.split_elements(in.size(), [&](Range range) {
+      kernels_.scale(range.count(), factor, in.data() + range.begin, out.data() + range.begin);
+    });
+  }
+  double penalty(const Penalty& penalty, std::span<const float> values) override {
+    return cpu_penalty(runner_, penalty, values);
+  }
+  void penalty_gradient(const Penalty& penalty, std::span<const float> values,
+                        std::span<float> gradients) override {
+    cpu_penalty_gradient(runner_, penalty, values, gradients);
   }
 
   void dropout(const DropoutPass& pass) override {
@@ -211,7 +269,7 @@ class CpuDevice final : public Device {
   }
 
   void optimizer_step(const Optimizer& optimizer, const OptimizerUpdate& update) override {
-    split(update.values.size(), update.values.size(), kSplitMultiple, [&](Range range) {
+    runner_.split_elements(update.values.size(), [&](Range range) {
       OptimizerUpdate slice = update;
       slice.values = update.values.subspan(range.begin, range.count());
       slice.updated = update.updated.subspan(range.begin, range.count());
@@ -225,24 +283,16 @@ class CpuDevice final : public Device {
   void add_squares(std::span<const float> values, SquareSum& sum) override { sum.add(values); }
   void accumulate(std::span<float> sum, std::span<const float> gradients, float weight) override {
     assert(sum.size() == gradients.size());
-    split(sum.size(), sum.size(), kSplitMultiple, [&](Range range) {
+    runner_.split_elements(sum.size(), [&](Range range) {
       kernels_.accumulate(range.count(), sum.data() + range.begin, gradients.data() + range.begin,
                           weight);
     });
   }
 
  private:
-  /// Calls work with ranges that together are [0, count), cut at multiples of `multiple`.
   template <typename Work>
   void split(std::size_t elements, std::size_t count, std::size_t multiple, const Work& work) {
-    if (pool_.size() == 1 || elements < kSplitElementsMin) {
-      work(Range{0, count});
-      return;
-    }
-    pool_.run([&](int part) {
-      const Range range = part_of(count, multiple, part, pool_.size());
-      if (range.count() > 0) work(range);
-    });
+    runner_.split(elements, count, multiple, [&](Range range, int /*thread*/) { work(range); });
   }
 
   static MatmulTask task_of(const Product& product) {
@@ -251,7 +301,7 @@ class CpuDevice final : public Device {
     assert((transpose_b ? b.rows : b.columns) == out.columns);
     assert((transpose_a ? a.rows : a.columns) == (transpose_b ? b.columns : b.rows));
     assert(bias.empty() || bias.size() == out.columns);
-    assert(activation != Activation::kSoftmax);
+    assert(!activation_is_over_rows(activation));
     return {.transpose_a = transpose_a,
             .transpose_b = transpose_b,
             .rows = out.rows,
@@ -264,7 +314,8 @@ class CpuDevice final : public Device {
             .out = out.data,
             .stride_out = out.columns,
             .bias = bias.empty() ? nullptr : bias.data(),
-            .activation = activation};
+            .activation = activation,
+            .constant = activation_default_constant(activation)};
   }
   static MatmulTask rows_of(MatmulTask task, Range rows) {
     task.rows = rows.count();
@@ -280,14 +331,14 @@ class CpuDevice final : public Device {
     return task;
   }
   MatmulTask with_workspace(MatmulTask task, int thread) {
-    task.workspace = workspaces_[static_cast<std::size_t>(thread)].span().data();
+    task.workspace = runner_.matmul_workspace(thread);
     return task;
   }
 
   const KernelTable& kernels_;
-  ThreadPool pool_;
-  std::vector<tensor::Arena> workspaces_;  ///< One per thread.
-  std::vector<std::uint8_t> begun_;        ///< sum_rows: which rows have a sum.
+  CpuRunner runner_;
+  CpuConvolution convolution_{runner_};
+  std::vector<std::uint8_t> begun_;  ///< sum_rows: which rows have a sum.
 };
 
 }  // namespace

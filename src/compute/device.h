@@ -7,41 +7,18 @@
 #include <span>
 #include <string>
 
+#include "compute/activation.h"
+#include "compute/convolution.h"
+#include "compute/elementwise.h"
 #include "compute/kernels.h"
+#include "compute/matrix.h"
+#include "compute/normalization.h"
 #include "compute/optimizer.h"
+#include "compute/pooling.h"
 #include "compute/square_sum.h"
-#include "dtrain/activation.h"
 #include "dtrain/metrics.h"
 
 namespace dtrain::inline v0::compute {
-
-/// Row-major elements in a device's memory, one row after the other. Not an owner.
-struct Matrix {
-  float* data = nullptr;
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-
-  std::size_t count() const { return rows * columns; }
-};
-
-struct ConstMatrix {
-  const float* data = nullptr;
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-  std::size_t stride = 0;  ///< Elements from one row to the next.
-
-  ConstMatrix() = default;
-  ConstMatrix(const float* elements, std::size_t row_count, std::size_t column_count)
-      : ConstMatrix(elements, row_count, column_count, column_count) {}
-  /// Columns of a wider matrix, for product() alone.
-  ConstMatrix(const float* elements, std::size_t row_count, std::size_t column_count,
-              std::size_t row_stride)
-      : data(elements), rows(row_count), columns(column_count), stride(row_stride) {}
-  ConstMatrix(Matrix matrix)  // NOLINT(google-explicit-constructor)
-      : ConstMatrix(matrix.data, matrix.rows, matrix.columns) {}
-
-  std::size_t count() const { return rows * columns; }
-};
 
 /// out = activation(op(a) · op(b) + bias), op being the transpose where asked.
 struct Product {
@@ -50,7 +27,7 @@ struct Product {
   bool transpose_a = false;
   bool transpose_b = false;
   std::span<const float> bias = {};             ///< One per column of out; empty for none.
-  Activation activation = Activation::kLinear;  ///< Any but softmax.
+  Activation activation = Activation::kLinear;  ///< None over rows; with its default constant.
   Matrix out;                                   ///< Overlaps none of the others.
 };
 
@@ -133,11 +110,38 @@ class Device {
   virtual void product(const Product& product) = 0;
   /// out[c] = sum of column c, rows added in order.
   virtual void column_sums(ConstMatrix in, std::span<float> out) = 0;
-  /// Softmax is over columns. `out` may be `in`.
-  virtual void activate(Activation activation, ConstMatrix in, Matrix out) = 0;
-  /// in_gradient from out = activate(in) and out_gradient; the gradients may be the same memory.
-  virtual void activate_backward(Activation activation, ConstMatrix out, ConstMatrix out_gradient,
-                                 Matrix in_gradient) = 0;
+  virtual void activate(const ActivationPass& pass) = 0;
+  virtual void activate_backward(const ActivationBackwardPass& pass) = 0;
+  virtual void convolution(const ConvolutionPass& pass) = 0;
+  virtual void convolution_backward(const ConvolutionBackwardPass& pass) = 0;
+  virtual void pooling(const PoolingPass& pass) = 0;
+  virtual void pooling_backward(const PoolingBackwardPass& pass) = 0;
+
+  virtual void batch_normalization(const BatchNormalizationPass& pass) = 0;
+  virtual void batch_inference(const BatchInferencePass& pass) = 0;
+  virtual void batch_normalization_backward(const BatchNormalizationBackwardPass& pass) = 0;
+  virtual void layer_normalization(const LayerNormalizationPass& pass) = 0;
+  virtual void layer_normalization_backward(const LayerNormalizationBackwardPass& pass) = 0;
+  virtual void unit_rows(const UnitRowsPass& pass) = 0;
+  virtual void unit_rows_backward(const UnitRowsBackwardPass& pass) = 0;
+  /// average = average * momentum + values * (1 - momentum)
+  virtual void moving_average(std::span<float> average, std::span<const float> values,
+                              float momentum) = 0;
+
+  virtual void combine(const CombinePass& pass) = 0;
+  virtual void copy_rows(const CopyRowsPass& pass) = 0;
+  virtual void broadcast(const BroadcastPass& pass) = 0;
+  virtual void broadcast_backward(const BroadcastBackwardPass& pass) = 0;
+  virtual void dot(const DotPass& pass) = 0;
+  virtual void dot_backward(const DotBackwardPass& pass) = 0;
+  /// out = factor * in, which may be the same memory.
+  virtual void scale(std::span<const float> in, float factor, std::span<float> out) = 0;
+  /// The penalty of values in device memory. Waits for it.
+  virtual double penalty(const Penalty& penalty, std::span<const float> values) = 0;
+  /// gradients += 2 * l2 * values + l1 * sign(values)
+  virtual void penalty_gradient(const Penalty& penalty, std::span<const float> values,
+                                std::span<float> gradients) = 0;
+
   /// The same call on the gradients is its backward pass.
   virtual void dropout(const DropoutPass& pass) = 0;
   virtual void loss(const LossPass& pass) = 0;
@@ -148,6 +152,9 @@ class Device {
   /// Row r of table = the sum of the rows i of in with rows[i] == r, in the order of i; 0 where
   /// there is none.
   virtual void sum_rows(ConstMatrix in, std::span<const std::int64_t> rows, Matrix table) = 0;
+
+  virtual void gather_bags(const GatherBagsPass& pass) = 0;
+  virtual void scatter_bags(const ScatterBagsPass& pass) = 0;
 
   /// As compute::apply and compute::accumulate, on device memory.
   virtual void optimizer_step(const Optimizer& optimizer, const OptimizerUpdate& update) = 0;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "compute/layer_tasks.h"
 #include "dtrain/activation.h"
 
 // The loops of the CPU device, compiled once per instruction set. This header is read by sources
@@ -24,7 +25,8 @@ struct MatmulTask {
   float* out = nullptr;
   std::size_t stride_out = 0;
   const float* bias = nullptr;                  ///< `columns` elements, or null.
-  Activation activation = Activation::kLinear;  ///< Elementwise, not softmax.
+  Activation activation = Activation::kLinear;  ///< Elementwise.
+  float constant = 0.0F;                        ///< The activation's.
   float* workspace = nullptr;  ///< KernelTable::matmul_workspace_count floats, 64-byte aligned.
 };
 
@@ -163,14 +165,58 @@ struct KernelTable {
   void (*matmul)(const MatmulTask& task);
   void (*column_sums)(std::size_t rows, std::size_t columns, std::size_t stride, const float* in,
                       float* out);
-  /// Elementwise; in and out may be the same.
-  void (*activate)(Activation activation, std::size_t count, const float* in, float* out);
-  /// in_gradient = out_gradient * activation'(x), from out = activation(x).
-  void (*activate_backward)(Activation activation, std::size_t count, const float* out,
-                            const float* out_gradient, float* in_gradient);
+  /// Elementwise; in and out may be the same. For `constant` see ActivationPass.
+  void (*activate)(Activation activation, float constant, std::size_t count, const float* in,
+                   float* out);
+  /// in_gradient = out_gradient * activation'(x): from out = activation(x), or from in = x where
+  /// activation_backward_needs_input().
+  void (*activate_backward)(Activation activation, float constant, std::size_t count,
+                            const float* in, const float* out, const float* out_gradient,
+                            float* in_gradient);
   void (*softmax)(std::size_t rows, std::size_t columns, const float* in, float* out);
   void (*softmax_backward)(std::size_t rows, std::size_t columns, const float* out,
                            const float* out_gradient, float* in_gradient);
+  void (*log_softmax)(std::size_t rows, std::size_t columns, const float* in, float* out);
+  void (*log_softmax_backward)(std::size_t rows, std::size_t columns, const float* out,
+                               const float* out_gradient, float* in_gradient);
+  std::size_t convolution_panel;
+  void (*convolve)(const ConvolutionTask& task);
+  void (*convolve_gradient)(const ConvolutionGradientTask& task);
+  void (*depthwise)(const ConvolutionTask& task);
+  void (*depthwise_gradient)(const ConvolutionGradientTask& task);
+  void (*max_pooling)(const PoolingTask& task);
+  void (*max_pooling_backward)(const PoolingTask& task);  ///< PoolingTies::kFirst,
+  void (*max_pooling_shared)(const PoolingTask& task);    ///< and kShared.
+  void (*average_pooling)(const PoolingTask& task);
+  void (*average_pooling_backward)(const PoolingTask& task);
+  void (*column_terms)(const ColumnTermsTask& task);
+  void (*normalize_columns)(const ColumnMapTask& task);
+  void (*normalize_columns_backward)(const ColumnMapTask& task);
+  void (*normalize_rows)(const RowNormalizationTask& task);
+  void (*normalize_rows_backward)(const RowNormalizationBackwardTask& task);
+  /// To length 1: in / |in|, but no more than 10^7 in.
+  void (*unit_rows)(std::size_t rows, std::size_t columns, const float* in, float* out);
+  void (*unit_rows_backward)(std::size_t rows, std::size_t columns, const float* in,
+                             const float* out_gradient, float* in_gradient);
+  /// out may be a or b.
+  void (*add)(std::size_t count, const float* a, const float* b, float* out);
+  void (*multiply)(std::size_t count, const float* a, const float* b, float* out);
+  void (*scale)(std::size_t count, float factor, const float* in, float* out);
+  /// to = to * keep + from * take
+  void (*blend)(std::size_t count, float keep, float take, const float* from, float* to);
+  /// out[r] = row r of a times row r of b.
+  void (*row_dots)(std::size_t rows, std::size_t columns, const float* a, const float* b,
+                   float* out);
+  /// Row r of out = factors[r] * row r of in.
+  void (*scale_rows)(std::size_t rows, std::size_t columns, const float* factors, const float* in,
+                     float* out);
+  void (*gather_bags)(const BagsTask& task);
+  void (*scatter_bags)(const BagsTask& task);
+  /// Sums of |x| and of x^2.
+  void (*penalty_sums)(std::size_t count, const float* in, double* absolutes, double* squares);
+  /// gradients += l2_twice * values + l1 * sign(values)
+  void (*penalty_gradient)(std::size_t count, float l1, float l2_twice, const float* values,
+                           float* gradients);
   void (*loss)(const LossTask& task);
   void (*dropout)(const DropoutTask& task);
   void (*sgd)(const SgdTask& task);

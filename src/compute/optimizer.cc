@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "base/identifier.h"
 #include "base/strings.h"
@@ -65,6 +66,15 @@ Slots::Slots(std::initializer_list<Slot> slots) : count_(slots.size()) {
 
 Slots slots_of(const Optimizer& optimizer) {
   return std::visit([](const auto& kind) { return slots_of(kind); }, optimizer);
+}
+
+void set_learning_rate(Optimizer& optimizer, LearningRate rate) {
+  std::visit([&](auto& kind) { kind.learning_rate = std::move(rate); }, optimizer);
+}
+
+const LearningRate& learning_rate_of(const Optimizer& optimizer) {
+  return std::visit([](const auto& kind) -> const LearningRate& { return kind.learning_rate; },
+                    optimizer);
 }
 
 int slot_count(const Optimizer& optimizer) { return static_cast<int>(slots_of(optimizer).size()); }

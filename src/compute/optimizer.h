@@ -50,13 +50,19 @@ struct OptimizerUpdate {
   /// cut to this magnitude. Infinity: it is not.
   float gradient_limit = std::numeric_limits<float>::infinity();
   float learning_rate_factor = 1.0F;
-  bool weight_decay = true;          ///< False: without the optimizer's weight decay.
+  bool weight_decay = true;  ///< False: without the optimizer's weight decay.
+  /// The scaled gradient is subtracted, whatever the optimizer; its slots stay as they are.
+  bool subtracts = false;
   std::span<const float> values;     ///< Before the update.
   std::span<float> updated;          ///< After it; may be the same memory as `values`.
   std::span<const float> gradients;  ///< As long as `values`.
   /// As many as the optimizer has, each as long as `values`; they start with the initial values.
   std::array<std::span<float>, kOptimizerSlotsMax> slots;
 };
+
+/// Replaces the learning rate, constant or schedule, of whatever optimizer it is.
+void set_learning_rate(Optimizer& optimizer, LearningRate rate);
+const LearningRate& learning_rate_of(const Optimizer& optimizer);
 
 /// Applies one update in one pass. Each element's bits depend on its own inputs only, not on
 /// where a range begins or ends, so that any slicing over servers gives the same result.

@@ -159,6 +159,13 @@ void apply_with(const KernelTable& kernels, const Optimizer& optimizer,
   assert(update.updated.size() == update.values.size());
   assert(update.gradients.size() == update.values.size());
   if (update.values.empty()) return;
+  if (update.subtracts) {
+    OptimizerUpdate plain = update;
+    plain.slots = {};
+    plain.learning_rate_factor = 1.0F;
+    run(kernels, Sgd{.learning_rate = 1.0F}, plain);
+    return;
+  }
   OptimizerUpdate used = update;  // without slots that the optimizer does not have
   const std::size_t slots = slots_of(optimizer).size();
   for (std::size_t i = 0; i < kOptimizerSlotsMax; ++i) {

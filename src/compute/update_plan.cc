@@ -17,6 +17,7 @@ constexpr std::size_t kPatternsMax = 10'000;
 std::string group_text(const ParameterGroup& group) {
   std::vector<std::string> rules;
   if (group.frozen) rules.emplace_back("frozen");
+  if (group.statistics) rules.emplace_back("statistics");
   if (group.learning_rate_factor != 1.0F) {
     rules.push_back(base::str_cat("learning_rate_factor ", group.learning_rate_factor));
   }
@@ -50,6 +51,13 @@ void validate(const UpdateRules& rules) {
     compute::check_value(base::str_cat("groups[", i, "].learning_rate_factor"),
                          group.learning_rate_factor, compute::Allowed::kNotNegative);
     patterns += group.variables.size();
+    if (group.statistics &&
+        (group.frozen || !group.weight_decay || group.learning_rate_factor != 1.0F)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  base::str_cat("groups[", i,
+                                "] has statistics with other exceptions: ", group_text(group)),
+                  "Statistics are no optimizer's business: leave the other fields as they are");
+    }
     if (group.variables.empty()) {
       throw Error(ErrorCode::kInvalidArgument, base::str_cat("groups[", i, "] names no variable"),
                   "Give names or patterns such as \"*/bias\"");
@@ -88,11 +96,21 @@ std::vector<const ParameterGroup*> groups_of(const tensor::Layout& layout,
                                              const std::vector<ParameterGroup>& groups) {
   const auto& entries = layout.entries();
   std::vector<const ParameterGroup*> chosen(entries.size(), nullptr);
-  for (const ParameterGroup& group : groups) {
+  std::vector<const ParameterGroup*> ordered;
+  for (const ParameterGroup& group : groups) ordered.push_back(&group);
+  std::stable_partition(ordered.begin(), ordered.end(),
+                        [](const ParameterGroup* group) { return group->statistics; });
+  for (const ParameterGroup* next : ordered) {
+    const ParameterGroup& group = *next;
     for (const std::string& pattern : group.variables) {
       bool found = false;
+      bool passed_over = false;
       for (std::size_t i = 0; i < entries.size(); ++i) {
         if (!matches(pattern, entries[i].name)) continue;
+        if (chosen[i] && chosen[i]->statistics && !group.statistics) {
+          passed_over = true;
+          continue;
+        }
         found = true;
         if (chosen[i] && chosen[i] != &group) {
           throw Error(ErrorCode::kInvalidArgument,
@@ -103,6 +121,13 @@ std::vector<const ParameterGroup*> groups_of(const tensor::Layout& layout,
         chosen[i] = &group;
       }
       if (found) continue;
+      if (passed_over) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    base::str_cat("\"", pattern,
+                                  "\" of a parameter group names running averages "
+                                  "alone, which no optimizer updates"),
+                    "Leave it out: averages follow the batches whatever the groups say");
+      }
       throw Error(ErrorCode::kInvalidArgument,
                   base::str_cat("\"", pattern, "\" of a parameter group matches no variable"),
                   base::str_cat("Variables are: ", names_of(layout)));
@@ -113,6 +138,7 @@ std::vector<const ParameterGroup*> groups_of(const tensor::Layout& layout,
 
 bool alike(const UpdateRun& a, const UpdateRun& b) {
   if (a.frozen || b.frozen) return a.frozen == b.frozen;
+  if (a.statistics || b.statistics) return a.statistics == b.statistics;
   return a.learning_rate_factor == b.learning_rate_factor && a.weight_decay == b.weight_decay;
 }
 
@@ -156,23 +182,25 @@ UpdatePlan::UpdatePlan(const tensor::Layout& layout, Optimizer optimizer, const 
       run.learning_rate_factor = groups[i]->learning_rate_factor;
       run.weight_decay = groups[i]->weight_decay;
       run.frozen = groups[i]->frozen;
+      run.statistics = groups[i]->statistics;
     }
     has_frozen_ = has_frozen_ || run.frozen;
     // Clipping by norm has a factor for each variable.
-    const bool joins = clipping_.norm == 0.0F || run.frozen;
+    const bool joins = clipping_.norm == 0.0F || run.frozen || run.statistics;
     if (!runs_.empty() && joins && alike(runs_.back(), run)) {
       runs_.back().end = run.end;
     } else {
       runs_.push_back(run);
     }
   }
-  if (!runs_.empty() && std::ranges::all_of(runs_, &UpdateRun::frozen)) {
+  const auto rests = [](const UpdateRun& run) { return run.frozen || run.statistics; };
+  if (has_frozen_ && std::ranges::all_of(runs_, rests)) {
     throw Error(ErrorCode::kInvalidArgument, "every variable is frozen", "Leave one to be trained");
   }
 }
 
-bool UpdatePlan::is_frozen(std::size_t element) const {
-  return std::ranges::upper_bound(runs_, element, {}, &UpdateRun::end)->frozen;
+const UpdateRun& UpdatePlan::run_of(std::size_t element) const {
+  return *std::ranges::upper_bound(runs_, element, {}, &UpdateRun::end);
 }
 
 std::vector<double> UpdatePlan::clip_factors(const tensor::Layout& layout, double scale,
@@ -182,13 +210,13 @@ std::vector<double> UpdatePlan::clip_factors(const tensor::Layout& layout, doubl
   if (clipping_.global_norm > 0.0F) {
     SquareSum sum;
     for (const tensor::LayoutEntry& entry : entries) {
-      if (!is_frozen(entry.offset)) add_squares(entry.offset, entry.count, sum);
+      if (is_clipped(entry.offset)) add_squares(entry.offset, entry.count, sum);
     }
     return {clip_factor(sum.value(), scale, clipping_.global_norm)};
   }
   std::vector<double> factors(entries.size(), 1.0);
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (is_frozen(entries[i].offset)) continue;
+    if (!is_clipped(entries[i].offset)) continue;
     SquareSum sum;
     add_squares(entries[i].offset, entries[i].count, sum);
     factors[i] = clip_factor(sum.value(), scale, clipping_.norm);
@@ -209,8 +237,9 @@ void UpdatePlan::for_each_part(std::size_t begin, const OptimizerUpdate& update,
     OptimizerUpdate part = update;
     part.learning_rate_factor = run->learning_rate_factor;
     part.weight_decay = run->weight_decay;
-    if (clipping_.value > 0.0F) part.gradient_limit = clipping_.value;
-    if (!clip_factors.empty()) {
+    part.subtracts = run->statistics;
+    if (clipping_.value > 0.0F && !run->statistics) part.gradient_limit = clipping_.value;
+    if (!clip_factors.empty() && !run->statistics) {
       const double factor = clip_factors[clipping_.global_norm > 0.0F ? 0 : run->variable];
       part.gradient_scale = static_cast<float>(static_cast<double>(update.gradient_scale) * factor);
     }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compute/optimizer.h"
@@ -20,11 +21,12 @@ struct UpdateRun {
   float learning_rate_factor = 1.0F;
   bool weight_decay = true;
   bool frozen = false;
+  bool statistics = false;
   std::size_t variable = 0;  ///< Its index in the layout; the first of several.
 };
 
 /// An optimizer and its rules laid over an arena: which elements are updated, and how. Planned
-/// once; the same on every process. Immutable.
+/// once; the same on every process. Immutable but for the learning rate.
 class UpdatePlan {
  public:
   /// One rule for everything, whatever the arena.
@@ -34,11 +36,18 @@ class UpdatePlan {
   UpdatePlan(const tensor::Layout& layout, Optimizer optimizer, const UpdateRules& rules);
 
   const Optimizer& optimizer() const { return optimizer_; }
+  void set_learning_rate(LearningRate rate) {
+    compute::set_learning_rate(optimizer_, std::move(rate));
+  }
   const Clipping& clipping() const { return clipping_; }
   /// They ascend and cover the arena, padding behind variables included.
   const std::vector<UpdateRun>& runs() const { return runs_; }
   bool has_frozen() const { return has_frozen_; }
-  bool is_frozen(std::size_t element) const;
+  bool is_frozen(std::size_t element) const { return run_of(element).frozen; }
+  /// Whether its gradient counts in a norm.
+  bool is_clipped(std::size_t element) const {
+    return !run_of(element).frozen && !run_of(element).statistics;
+  }
   /// Whether a norm of the gradients must be known before an update.
   bool clips_by_norm() const { return clipping_.norm > 0.0F || clipping_.global_norm > 0.0F; }
 
@@ -58,6 +67,8 @@ class UpdatePlan {
                      const std::function<void(const OptimizerUpdate&)>& apply) const;
 
  private:
+  const UpdateRun& run_of(std::size_t element) const;
+
   Optimizer optimizer_;
   Clipping clipping_;
   std::vector<UpdateRun> runs_;

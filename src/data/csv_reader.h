@@ -36,8 +36,10 @@ class CsvReader {
   void feed(std::string_view bytes);
   /// The end of the file. Call once.
   void end();
+  /// Examples that are complete and not taken yet.
+  std::size_t count() const { return count_; }
   /// Exchanges `examples` for those read since the last time, maybe none, and uses its memory for
-  /// others. Give what another take() gave, or nothing; before the header is read it stays so.
+  /// others. Until the header is read it leaves it as it is.
   void take(Examples& examples);
   /// end() and take().
   Examples finish();

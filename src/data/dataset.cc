@@ -8,9 +8,12 @@
 
 #include "base/strings.h"
 #include "data/csv_reader.h"
+#include "data/dataset_access.h"
+#include "data/example_parser.h"
 #include "data/examples.h"
 #include "data/gzip_file.h"
 #include "data/number.h"
+#include "data/record_reader.h"
 #include "dtrain/error.h"
 #include "tensor/layout.h"
 
@@ -40,7 +43,6 @@ void add_target(Examples& examples, std::span<const T> targets, const Shape& sha
       {std::string(data::kTargets), std::vector<T>(targets.begin(), targets.end()), shape});
 }
 
-/// Of examples that are right.
 std::shared_ptr<const data::Table> make_table(Examples examples) {
   auto table = std::make_shared<data::Table>();
   table->size = examples.size();
@@ -75,12 +77,19 @@ std::span<const T> values_of(const std::vector<Column>& columns, const char* kin
 
 }  // namespace
 
+namespace data {
+
+Dataset DatasetAccess::make(Examples examples) { return Dataset(make_table(std::move(examples))); }
+const Examples& DatasetAccess::examples(const Dataset& dataset) { return dataset.table_->examples; }
+
+}  // namespace data
+
 Dataset::Dataset(std::shared_ptr<const data::Table> table)
     : table_(std::move(table)), size_(table_->size) {}
 
 Dataset Dataset::from_columns(Examples examples) {
   data::check(examples, "");
-  return Dataset(make_table(std::move(examples)));
+  return data::DatasetAccess::make(std::move(examples));
 }
 
 Dataset Dataset::from_memory(std::span<const float> features, const Shape& feature_shape) {
@@ -128,7 +137,35 @@ Dataset Dataset::from_csv(const std::string& path, const CsvOptions& options) {
     bytes = file.read(buffer);
     reader.feed({buffer.data(), bytes});
   } while (bytes == buffer.size());
-  return Dataset(make_table(reader.finish()));
+  return data::DatasetAccess::make(reader.finish());
+}
+
+Dataset Dataset::from_tfrecord(const std::string& path, const TfRecordOptions& options) {
+  data::ExampleParser parser(options);
+  data::GzipFile file(path);
+  data::RecordReader reader(
+      path, [&file](std::span<char> buffer) { return file.read(buffer); },
+      options.record_bytes_max);
+  Examples examples = parser.empty();
+  std::uint64_t left = 0;  // Bytes of records until the memory is counted again: that takes time.
+  for (std::string_view record; reader.next(record);) {
+    parser.add(record, reader, examples);
+    if (record.size() <= left) {
+      left -= record.size();
+      continue;
+    }
+    left = options.memory_bytes_max / 64;
+    if (data::memory_bytes(examples) <= options.memory_bytes_max) continue;
+    throw Error(
+        ErrorCode::kResourceExhausted,
+        base::str_cat("the examples of ", path, " take more than the ", options.memory_bytes_max,
+                      " bytes that TfRecordOptions::memory_bytes_max allows"),
+        "Raise it, read fewer features, or read the file as a Pipeline");
+  }
+  if (examples.size() == 0) {
+    throw invalid(base::str_cat(path, " has no record"), "Write at least one example into it");
+  }
+  return data::DatasetAccess::make(std::move(examples));
 }
 
 std::size_t Dataset::size() const noexcept { return size_; }
@@ -194,7 +231,7 @@ Dataset Dataset::subset(std::span<const std::uint64_t> indices) const {
   }
   Examples examples = data::empty_like(table_->examples);
   data::append(examples, table_->examples, places);
-  return Dataset(make_table(std::move(examples)));
+  return data::DatasetAccess::make(std::move(examples));
 }
 
 Dataset Dataset::concatenate(const Dataset& other) const {
@@ -205,7 +242,7 @@ Dataset Dataset::concatenate(const Dataset& other) const {
   data::reserve(examples, size_ + other.size_);
   data::append(examples, mine, begin_, size_);
   data::append(examples, theirs, other.begin_, other.size_);
-  return Dataset(make_table(std::move(examples)));
+  return data::DatasetAccess::make(std::move(examples));
 }
 
 }  // namespace dtrain::inline v0

@@ -66,8 +66,8 @@ void check_finite(std::span<const float> values, std::size_t width, const std::s
       std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
   if (wrong == values.end()) return;
   const auto at = static_cast<std::size_t>(wrong - values.begin());
-  const std::string place = width == 1 ? "" : base::str_cat("element ", at % width, " of ");
-  throw invalid(base::str_cat(place, what, " of example ", at / width, " is ", *wrong),
+  const std::string place = width == 1 ? "" : base::str_cat(" in element ", at % width);
+  throw invalid(base::str_cat(what, " of example ", at / width, " is ", *wrong, place),
                 "Replace it with a finite number, or leave the example out");
 }
 
@@ -139,6 +139,12 @@ void check_weights(std::span<const float> weights, std::size_t count, std::strin
     throw invalid(base::str_cat(where, "the weight of example ", i, " is ", weights[i]),
                   "Give a finite number from 0");
   }
+}
+
+bool same_columns(const std::vector<Column>& first, const std::vector<Column>& other) {
+  return std::ranges::equal(first, other, [](const Column& a, const Column& b) {
+    return a.name == b.name && a.dtype() == b.dtype() && a.shape == b.shape;
+  });
 }
 
 }  // namespace
@@ -225,6 +231,12 @@ Examples empty_like(const Examples& like) {
   return examples;
 }
 
+Examples sample(const Examples& examples) {
+  Examples first = empty_like(examples);
+  append(first, examples, 0, 1);
+  return first;
+}
+
 void reserve(Examples& examples, std::size_t count) {
   const auto reserve_column = [count](Column& column) {
     std::visit([&](auto& values) { values.reserve(count * width(column)); }, column.values);
@@ -257,6 +269,10 @@ void append(Examples& to, const Examples& from, std::span<const std::uint64_t> i
   for (const std::uint64_t index : indices) to.weights.push_back(from.weights[index]);
 }
 
+void append_all(Column& to, const Column& from) {
+  visit_both(to, from, [](auto& values, auto rows) { append_elements(values, rows); });
+}
+
 std::uint64_t memory_bytes(const Examples& examples) {
   std::uint64_t total = examples.weights.size() * sizeof(float);
   const auto add_column = [&total](const Column& column) {
@@ -285,13 +301,14 @@ std::size_t check(Examples& examples, std::string_view where, bool may_be_empty)
   return count;
 }
 
+bool alike(const Examples& first, const Examples& other) {
+  return same_columns(first.features, other.features) && same_columns(first.targets, other.targets);
+}
+
 void check_alike(const Examples& first, const Examples& other, std::string_view what) {
   const auto compare = [&](const char* kind, const std::vector<Column>& wanted,
                            const std::vector<Column>& got) {
-    const bool same = std::ranges::equal(wanted, got, [](const Column& a, const Column& b) {
-      return a.name == b.name && a.dtype() == b.dtype() && a.shape == b.shape;
-    });
-    if (same) return;
+    if (same_columns(wanted, got)) return;
     throw invalid(base::str_cat("the ", kind, " are ", list(infos(wanted)), ", but those of ", what,
                                 " are ", list(infos(got))),
                   "Give both the same, in the same order");

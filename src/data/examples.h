@@ -42,18 +42,24 @@ const std::byte* bytes(const Column& column);
 void clear(Examples& examples);
 /// No examples, but the columns of `like`.
 Examples empty_like(const Examples& like);
+/// The first example alone, with the columns of all.
+Examples sample(const Examples& examples);
 /// Makes place for `count` examples in all.
 void reserve(Examples& examples, std::size_t count);
 /// Appends examples [begin, begin + count) of `from`, which has the same columns.
 void append(Examples& to, const Examples& from, std::size_t begin, std::size_t count);
 /// Appends the examples of `from` that `indices` names.
 void append(Examples& to, const Examples& from, std::span<const std::uint64_t> indices);
+/// Appends all of `from`, which has the same type.
+void append_all(Column& to, const Column& from);
 /// An estimate of the memory that they take.
 std::uint64_t memory_bytes(const Examples& examples);
 
 /// Puts class ids of the shape {1} into {}; throws what Dataset::from_columns says, and returns the
 /// number of examples (0 only when `may_be_empty`). `where` begins messages, e.g. "a.npy: ".
 std::size_t check(Examples& examples, std::string_view where, bool may_be_empty = false);
+/// Whether they have the same features and targets, by name, type and shape.
+bool alike(const Examples& first, const Examples& other);
 /// Throws invalid_argument when they have other features, targets or weights; `what` names the
 /// examples that are compared to `first`, e.g. "the other data set".
 void check_alike(const Examples& first, const Examples& other, std::string_view what);

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <string>
 
+#include "base/refuse.h"
 #include "base/strings.h"
-#include "dtrain/error.h"
 #include "tensor/layout.h"
 
 namespace dtrain::inline v0::model {
@@ -13,9 +13,7 @@ namespace {
 using compute::LossFunction;
 using compute::LossPass;
 
-[[noreturn]] void refuse(const std::string& happened, const std::string& advice) {
-  throw Error(ErrorCode::kInvalidArgument, happened, advice);
-}
+using base::refuse;
 
 struct PassOf {
   bool logits;

@@ -6,13 +6,9 @@
 #include <numeric>
 
 #include "base/strings.h"
-#include "dtrain/error.h"
 
 namespace dtrain::inline v0::model {
 namespace {
-
-// What workers exchange once an epoch must fit a message.
-constexpr std::size_t kStateMax = 960 * 1024 / sizeof(double) - 64;
 
 /// Elements in the host's memory, brought there if they are not.
 std::span<const float> on_host(compute::Device& device, const float* data, std::size_t count,
@@ -68,12 +64,6 @@ MetricSet::MetricSet(const std::vector<Metric>& metrics, const std::vector<Metri
                      const MeasuredOutput& output) {
   for (const Metric& metric : metrics) add_entry(metric, false, output);
   for (const Metric& metric : weighted) add_entry(metric, true, output);
-  if (state_count_ > kStateMax) {
-    throw Error(ErrorCode::kInvalidArgument,
-                base::str_cat("the metrics count in ", state_count_ * sizeof(double), " bytes"),
-                base::str_cat("Give fewer metrics or thresholds: workers exchange at most ",
-                              kStateMax * sizeof(double), " bytes"));
-  }
 }
 
 void MetricSet::add_entry(const Metric& metric, bool weighted, const MeasuredOutput& output) {

@@ -9,22 +9,16 @@
 
 namespace dtrain::inline v0::model {
 
-Network::Network(const Sequential& description, std::uint64_t seed, compute::Device& device,
+Network::Network(Functional description, std::uint64_t seed, compute::Device& device,
                  NetworkOptions options)
     : device_(device),
       seed_(seed),
       options_(options),
-      input_shape_(description.input_shape),
-      stages_(build_stages(description, seed)),
-      input_count_(tensor::element_count(description.input_shape)) {
-  output_shape_ = stages_.back().output_shape;
-  outputs_.resize(stages_.size());
-  in_.resize(stages_.size() + 1);
-  for (const Stage& stage : stages_) {
-    outputs_max_ = std::max(outputs_max_, stage.outputs);
-    if (stage.operation->needs_example_indices()) needs_example_indices_ = true;
-  }
+      description_(std::move(description)),
+      graph_(build_graph(description_, seed)) {
+  plan_layers();
   plan_layout();
+  plan_gradients();
   const auto values = own_values_.reserve(device_, layout_.count());
   const auto gradients = own_gradients_.reserve(device_, layout_.count());
   std::vector<float> initial(layout_.count());
@@ -35,46 +29,14 @@ Network::Network(const Sequential& description, std::uint64_t seed, compute::Dev
   gradients_ = gradients;
 }
 
-void Network::plan_layout() {
-  std::vector<Variable> variables;
-  std::vector<std::size_t> counts(stages_.size());
-  for (std::size_t i = stages_.size(); i-- > 0;) {
-    const bool takes_ids = stages_[i].operation->takes_ids();
-    for (const VariableSpec& spec : stages_[i].operation->variables()) {
-      if (takes_ids) id_count_ = spec.shape[0];
-      if (takes_ids && options_.rows_elsewhere) {
-        row_table_ = RowTable{.name = spec.name,
-                              .rows = spec.shape[0],
-                              .width = spec.shape[1],
-                              .initializer = spec.initializer,
-                              .seed = seed_};
-        continue;
-      }
-      variables.push_back({.name = spec.name, .shape = spec.shape});
-      ++counts[i];
-    }
-  }
-  layout_ = tensor::Layout::plan(variables);
-  slots_.resize(stages_.size());
-  first_trainable_ = stages_.size();
-  const std::vector<tensor::LayoutEntry>& entries = layout_.entries();
-  std::size_t next = 0;
-  for (std::size_t i = stages_.size(); i-- > 0;) {
-    if (row_table_ && stages_[i].operation->takes_ids()) first_trainable_ = i;
-    if (counts[i] == 0) continue;
-    first_trainable_ = i;
-    std::vector<Place> places;
-    for (std::size_t entry = next; entry < next + counts[i]; ++entry) {
-      places.push_back({entries[entry].offset, entries[entry].count});
-    }
-    stages_[i].operation->bind(places);
-    const std::size_t end = next + counts[i];
-    slots_[i] = {entries[next].offset,
-                 end < entries.size() ? entries[end].offset : layout_.count()};
-    std::vector<std::size_t> order;
-    for (; next < end; ++next) order.push_back(next);
-    weight_order_.insert(weight_order_.begin(), order.begin(), order.end());
-  }
+const Shape& Network::input_shape(std::size_t index) const {
+  return graph_.tensors[graph_.inputs[index]].shape;
+}
+const Shape& Network::output_shape(std::size_t index) const {
+  return graph_.tensors[graph_.outputs[index]].shape;
+}
+std::size_t Network::output_count(std::size_t index) const {
+  return graph_.tensors[graph_.outputs[index]].count;
 }
 
 std::vector<Variable> Network::declarations(std::span<const float> values) const {
@@ -94,9 +56,9 @@ void Network::initial_values(std::span<float> values) const {
                 base::str_cat("Give layout().count() of them: ", layout_.count()));
   }
   std::fill(values.begin(), values.end(), 0.0F);
-  for (const Stage& stage : stages_) {
-    if (row_table_ && stage.operation->takes_ids()) continue;
-    for (const VariableSpec& spec : stage.operation->variables()) {
+  for (const LayerState& layer : layers_) {
+    if (layer.places.empty()) continue;
+    for (const VariableSpec& spec : graph_.calls[layer.first_call].operation->variables()) {
       const tensor::LayoutEntry& entry = layout_.at(spec.name);
       tensor::initialize(spec.initializer, spec.shape, seed_, spec.name,
                          values.subspan(entry.offset, entry.count));
@@ -127,89 +89,202 @@ std::span<float> Network::mutable_values() {
   return {own_values_.data(), layout_.count()};
 }
 
-void Network::set_objective(const Loss& loss, std::vector<Metric> metrics,
-                            std::vector<Metric> weighted_metrics) {
-  objective_.emplace(ObjectiveOptions{.loss = loss,
-                                      .metrics = std::move(metrics),
-                                      .weighted_metrics = std::move(weighted_metrics)},
-                     output_shape_, stages_.back().operation->activation());
+void Network::fetch_rows(std::span<const RowRequest> requests) const {
+  if (!fetch_rows_) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                base::str_cat("the rows of \"", row_tables_[requests.front().table].name,
+                              "\" are not on servers yet"),
+                "Call compile() first");
+  }
+  fetch_rows_(requests);
 }
 
-const Objective& Network::objective() const {
-  if (!objective_) {
+std::span<const std::uint64_t> Network::row_keys(std::size_t table) const {
+  return lookups_[table_lookups_[table]].keys();
+}
+
+std::span<const float> Network::row_gradients(std::size_t table) {
+  return lookups_[table_lookups_[table]].gradients(device_);
+}
+
+Objectives Network::make_objectives(const std::vector<ObjectiveOptions>& outputs) const {
+  if (outputs.size() != graph_.outputs.size()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        base::str_cat("losses were given for ", outputs.size(), " outputs, but the model has ",
+                      graph_.outputs.size(), ": ", base::join(graph_.output_names)),
+        "Give one for each");
+  }
+  std::vector<Objectives::OutputObjective> objectives;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!(outputs[i].loss_weight >= 0.0F && outputs[i].loss_weight <= 1e30F)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  base::str_cat("the loss_weight of the output \"", graph_.output_names[i],
+                                "\" is ", outputs[i].loss_weight),
+                  "Give a number of at least 0");
+    }
+    const std::size_t call = final_activation(graph_.outputs[i]);
+    const Activation activation =
+        call == kNone ? Activation::kLinear : *graph_.calls[call].operation->activation();
+    objectives.push_back({.output = graph_.output_names[i],
+                          .loss_weight = outputs[i].loss_weight,
+                          .objective = Objective(outputs[i], output_shape(i), activation)});
+  }
+  return Objectives(std::move(objectives));
+}
+
+void Network::set_objectives(const std::vector<ObjectiveOptions>& outputs) {
+  objectives_ = make_objectives(outputs);
+  outputs_.clear();
+  for (CallState& call : calls_) call.skipped_for_loss = false;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Objective& objective = (*objectives_)[i];
+    OutputState state{.loss_tensor = graph_.outputs[i],
+                      .final_activation = final_activation(graph_.outputs[i])};
+    if (objective.takes_logits()) {
+      state.loss_tensor = graph_.calls[state.final_activation].in[0];
+      state.skips_activation = !objective.metrics_need_outputs();
+    }
+    if (state.skips_activation) calls_[state.final_activation].skipped_for_loss = true;
+    outputs_.push_back(state);
+  }
+}
+
+/// The call that gives a tensor, if it is an activation and nobody else takes its result.
+std::size_t Network::final_activation(std::size_t tensor) const {
+  const std::size_t storage = storage_of(tensor);
+  std::size_t found = kNone;
+  for (std::size_t i = 0; i < graph_.calls.size(); ++i) {
+    const GraphCall& call = graph_.calls[i];
+    for (const std::size_t in : call.in) {
+      if (storage_of(in) == storage) return kNone;
+    }
+    if (call.out == storage && call.operation && call.operation->activation()) found = i;
+  }
+  const auto gives = std::ranges::count_if(
+      graph_.outputs, [&](std::size_t output) { return storage_of(output) == storage; });
+  return gives == 1 ? found : kNone;
+}
+
+void Network::set_objective(const Loss& loss, std::vector<Metric> metrics,
+                            std::vector<Metric> weighted_metrics) {
+  set_objectives({{.loss = loss,
+                   .metrics = std::move(metrics),
+                   .weighted_metrics = std::move(weighted_metrics)}});
+}
+
+const Objectives& Network::objectives() const {
+  if (!objectives_) {
     throw Error(ErrorCode::kFailedPrecondition, "the model has no loss yet",
                 "Call compile() with a loss first");
   }
-  return *objective_;
+  return *objectives_;
 }
 
-void Network::check_inputs(const tensor::Batch& batch) const {
-  if (batch.size == 0) {
-    throw Error(ErrorCode::kInvalidArgument, "the batch is empty", "Give at least 1 example");
+double Network::penalty() {
+  double sum = 0.0;
+  for (const auto& [place, regularizer] : regularized_) {
+    sum += device_.penalty({.l1 = regularizer.l1, .l2 = regularizer.l2},
+                           values_.subspan(place.offset, place.count));
   }
-  if (batch.inputs.size() != 1) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        base::str_cat("the batch has ", batch.inputs.size(), " inputs, the model takes one"),
-        "Give one input");
-  }
-  const bool ids = id_count_ > 0 && batch.inputs[0].dtype == tensor::DType::kInt64;
-  if (batch.inputs[0].dtype != tensor::DType::kFloat32 && !ids) {
-    throw Error(ErrorCode::kInvalidArgument,
-                base::str_cat("the model's inputs are ", dtype_name(batch.inputs[0].dtype)),
-                id_count_ > 0 ? "Give them as int64 or float32" : "Give them as float32");
-  }
-  const Shape& got = batch.inputs[0].shape;
-  const bool fits =
-      !got.empty() && got[0] == static_cast<std::int64_t>(batch.size) &&
-      std::equal(got.begin() + 1, got.end(), input_shape_.begin(), input_shape_.end()) &&
-      batch.inputs[0].count == batch.size * input_count_;
-  if (fits) return;
-  Shape needed = input_shape_;
-  needed.insert(needed.begin(), static_cast<std::int64_t>(batch.size));
-  throw Error(ErrorCode::kInvalidArgument,
-              base::str_cat("the inputs have the shape ", tensor::to_string(got),
-                            ", but the model takes ", tensor::to_string(needed), ": ", batch.size,
-                            " examples of ", tensor::to_string(input_shape_)),
-              "Change Sequential::input_shape, or the columns of the data");
+  return sum;
 }
 
-Truth Network::truth_of(const tensor::Batch& batch) {
-  static const tensor::View kNone;
-  if (batch.targets.size() > 1) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        base::str_cat("the batch has ", batch.targets.size(), " targets, the model one output"),
-        "Give one target");
-  }
-  return {.size = batch.size,
-          .targets = batch.targets.empty() ? kNone : batch.targets.front(),
-          .weights = batch.weights,
-          .example_indices = batch.example_indices};
+void Network::add_penalty_gradient(const Regularized& regularized) {
+  const auto [offset, count] = regularized.place;
+  const auto [l1, l2] = regularized.regularizer;
+  device_.penalty_gradient({.l1 = l1, .l2 = l2}, values_.subspan(offset, count),
+                           gradients_.subspan(offset, count));
 }
 
 void Network::train_step(const tensor::Batch& batch, std::int64_t step, Sums& sums) {
-  objective().check(truth_of(batch));
+  check_targets(batch);
   const Pass pass = make_pass(batch, true, step);
-  const std::size_t count = forward_and_measure(pass, batch, sums);
-  backward(pass, count, gradient_buffers_[0].data());
+  forward_and_measure(pass, batch, sums);
+  backward(pass);
 }
 
 void Network::evaluate_step(const tensor::Batch& batch, Sums& sums) {
-  objective().check(truth_of(batch));
+  check_targets(batch);
   forward_and_measure(make_pass(batch, false, 0), batch, sums);
 }
 
-void Network::predict(const tensor::Batch& batch, std::span<float> out) {
-  const Pass pass = make_pass(batch, false, 0);
-  const std::size_t count = batch.size * output_count();
-  if (out.size() != count) {
+void Network::check_outs(std::size_t examples, std::span<const std::span<float>> outs) const {
+  if (outs.size() != graph_.outputs.size()) {
     throw Error(ErrorCode::kInvalidArgument,
-                base::str_cat("the memory for predictions has ", out.size(), " elements"),
+                base::str_cat("memory was given for ", outs.size(), " outputs"),
+                base::str_cat("The model has ", graph_.outputs.size(), ": ",
+                              base::join(graph_.output_names)));
+  }
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    const std::size_t count = examples * output_count(i);
+    if (outs[i].size() == count) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("the memory for predictions has ", outs[i].size(), " elements"),
                 base::str_cat("Give batch.size * output_count() of them: ", count));
   }
-  forward(pass, batch, stages_.size());
-  device_.download(out.data(), in_.back(), out.size_bytes());
+}
+
+void Network::download_outputs(std::span<const std::span<float>> outs) {
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    device_.download(outs[i].data(), on_device(graph_.outputs[i]), outs[i].size_bytes());
+  }
+}
+
+void Network::predict_all(const tensor::Batch& batch, std::span<const std::span<float>> outs) {
+  const Pass pass = make_pass(batch, false, 0);
+  check_outs(batch.size, outs);
+  forward(pass, false);
+  download_outputs(outs);
+}
+
+void Network::forward_step(const tensor::Batch& batch, bool training, std::int64_t step,
+                           std::span<const std::span<float>> outs) {
+  const Pass pass = make_pass(batch, training, step);
+  check_outs(batch.size, outs);
+  forward(pass, false);
+  download_outputs(outs);
+  if (training) open_pass_.emplace(pass);
+}
+
+void Network::backward_step(std::span<const std::span<const float>> output_gradients) {
+  if (!open_pass_) {
+    throw Error(ErrorCode::kFailedPrecondition, "backward has no forward pass to go back through",
+                "Call forward() in training before each backward()");
+  }
+  if (output_gradients.size() != graph_.outputs.size()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("gradients were given for ", output_gradients.size(), " outputs"),
+                base::str_cat("The model has ", graph_.outputs.size(), ": ",
+                              base::join(graph_.output_names)));
+  }
+  for (std::size_t i = 0; i < output_gradients.size(); ++i) {
+    const std::size_t count = open_pass_->examples * output_count(i);
+    if (output_gradients[i].empty() || output_gradients[i].size() == count) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("the gradient of the output \"", graph_.output_names[i], "\" has ",
+                              output_gradients[i].size(), " elements"),
+                base::str_cat("Give as many as forward() gave: ", count, ", or none for zeros"));
+  }
+  const Pass pass = *open_pass_;
+  open_pass_.reset();
+  free_gradients();
+  for (std::size_t i = 0; i < output_gradients.size(); ++i) {
+    const std::size_t buffer = take_gradient_buffer(pass.examples);
+    const std::span<float> gradient(gradient_buffers_[buffer].data(),
+                                    pass.examples * output_count(i));
+    if (output_gradients[i].empty()) {
+      device_.fill(gradient, 0.0F);
+    } else {
+      device_.upload(gradient.data(), output_gradients[i].data(), gradient.size_bytes());
+    }
+    add_gradient(storage_of(graph_.outputs[i]), buffer, pass.examples);
+  }
+  backward(pass);
+}
+
+void Network::predict(const tensor::Batch& batch, std::span<float> out) {
+  predict_all(batch, std::span<const std::span<float>>(&out, 1));
 }
 
 }  // namespace dtrain::inline v0::model

@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "base/refuse.h"
 #include "base/strings.h"
 #include "dtrain/error.h"
 #include "model/loss_rules.h"
@@ -12,9 +13,7 @@
 namespace dtrain::inline v0::model {
 namespace {
 
-[[noreturn]] void refuse(const std::string& happened, const std::string& advice) {
-  throw Error(ErrorCode::kInvalidArgument, happened, advice);
-}
+using base::refuse;
 
 /// The example that a row of a batch is, as the data set counts.
 std::uint64_t example_of(const Truth& truth, std::size_t row) {

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,15 +11,27 @@
 #include "compute/device.h"
 #include "dtrain/activation.h"
 #include "dtrain/initializers.h"
+#include "dtrain/regularizer.h"
 #include "dtrain/variable.h"
 
 namespace dtrain::inline v0::model {
+
+/// How a variable follows from a step.
+enum class VariableKind {
+  kWeight,
+  /// A running average: what backward writes as its gradient is subtracted as it is.
+  kStatistic,
+  /// Rows of a table, named by ids; may be elsewhere than in the arenas.
+  kRows,
+};
 
 /// A variable that an operation needs.
 struct VariableSpec {
   std::string name;  ///< In full: "dense_1/kernel".
   Shape shape;
   Initializer initializer;
+  VariableKind kind = VariableKind::kWeight;
+  Regularizer regularizer = {};
 };
 
 /// A range of both arenas.
@@ -55,14 +67,29 @@ struct Pass {
   std::span<const std::uint64_t> example_indices = {};
   std::span<const float> values = {};  ///< The arena of variables.
   std::span<float> gradients = {};     ///< Its twin; empty unless training.
-  /// What an operation that takes_ids() reads instead of its input: one id per element, below its
-  /// table's rows.
+  /// Null unless an operation may tell it of the first part of its variables.
+  GradientMark* mark = nullptr;
+  /// In backward, of a layer that is called several times: how many calls come behind this one.
+  std::size_t later_calls = 0;
+};
+
+/// The tensors of one call of an operation. All memory is the device's.
+struct CallMemory {
+  std::vector<const float*> in;
+  float* out = nullptr;
+  /// Operation::saved_count() elements that stay from forward to backward.
+  float* saved = nullptr;
+  /// In backward. May be overwritten.
+  float* out_gradient = nullptr;
+  /// In backward: one for each input, null where nobody wants it. Different memory than the others.
+  std::vector<float*> in_gradients;
+
+  /// Of an operation that takes_ids(): one id per element, below its table's rows.
   std::span<const std::int64_t> ids = {};
-  /// The rows that ids number where the table is elsewhere, and the memory of their gradients.
+  /// Where the table is elsewhere: the rows that ids number, and the memory of their gradients, all
+  /// of which backward writes.
   std::span<const float> rows = {};
   std::span<float> row_gradients = {};
-  /// Null unless training. An operation may tell it of the first part of its variables.
-  GradientMark* mark = nullptr;
 };
 
 /// One step of the computation: `examples` rows in, `examples` rows out. It owns no memory that
@@ -74,55 +101,22 @@ class Operation {
   /// Its variables; `places` later come in the same order.
   virtual std::vector<VariableSpec> variables() const { return {}; }
   virtual void bind(std::span<const Place> /*places*/) {}
-  /// Its variables, of which it has one, may be elsewhere: then it is not bound, and gets the rows
-  /// that it needs with each pass.
+  /// Its input is ids instead of floats. Its variables, of which it has one, may be elsewhere: then
+  /// it is not bound, and gets the rows that it needs with each pass.
   virtual bool takes_ids() const { return false; }
 
   /// It only hands its input on: the network skips it.
   virtual bool is_identity(bool /*training*/) const { return false; }
-  /// The activation that it is and nothing else, softmax only over all of an example; or kLinear.
-  virtual Activation activation() const { return Activation::kLinear; }
+  /// The activation over all of an example that it is, and nothing else.
+  virtual std::optional<Activation> activation() const { return {}; }
   /// Its forward pass reads the batch's example indices.
   virtual bool needs_example_indices() const { return false; }
+  virtual std::size_t saved_count(std::size_t /*examples*/) const { return 0; }
 
-  virtual void forward(const Pass& pass, const float* in, float* out) const = 0;
-  /// Writes its range of pass.gradients, and in_gradient unless that is null. `out_gradient` may
-  /// be overwritten; it and in_gradient are different memory. Values of variables that the pass's
-  /// mark has been told of are not read any more.
-  virtual void backward(const Pass& pass, const float* in, const float* out, float* out_gradient,
-                        float* in_gradient) const = 0;
+  virtual void forward(const Pass& pass, const CallMemory& call) const = 0;
+  /// Writes its ranges of pass.gradients, and the in_gradients that are wanted. Values of variables
+  /// that the pass's mark has been told of are not read any more.
+  virtual void backward(const Pass& pass, const CallMemory& call) const = 0;
 };
-
-struct DenseShape {
-  std::size_t rows_per_example = 1;  ///< Product of the dimensions before the last.
-  std::size_t inputs = 0;
-  std::size_t units = 0;
-};
-
-struct DenseSpec {
-  DenseShape shape;
-  Activation activation = Activation::kLinear;  ///< Any but softmax.
-  bool use_bias = true;
-  Initializer kernel_initializer;
-  Initializer bias_initializer;
-};
-
-std::unique_ptr<Operation> make_dense(std::string layer_name, DenseSpec spec);
-
-struct EmbeddingSpec {
-  std::int64_t rows = 0;
-  std::int64_t width = 0;
-  Initializer initializer;
-};
-
-std::unique_ptr<Operation> make_embedding(const std::string& layer_name, EmbeddingSpec spec);
-
-/// Softmax is over the last dimension, of `columns`.
-std::unique_ptr<Operation> make_activation(Activation activation, std::size_t rows_per_example,
-                                           std::size_t columns);
-
-/// Draws from the stream of `layer_name` under `seed`.
-std::unique_ptr<Operation> make_dropout(const std::string& layer_name, float rate,
-                                        std::uint64_t seed, std::size_t columns);
 
 }  // namespace dtrain::inline v0::model

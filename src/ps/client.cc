@@ -119,6 +119,7 @@ PushTicket Client::start_push(PushRequest request, Freeze freeze, PushTicket tic
   if (!request.assign && freeze == Freeze::kNo) operation->step = next_step_++;
   operation->slot = request.slot;
   operation->restored_step = request.step;
+  operation->learning_rate = request.learning_rate;
   operation->freeze = freeze;
   operation->rows = std::move(request.rows);
   operation->ready_end = std::move(request.ready_end);
@@ -205,6 +206,9 @@ pb::Request Client::begin_request(const ServerLink::Push& push) const {
   }
   if (push.operation->restored_step) {
     message.mutable_restored()->set_step(*push.operation->restored_step);
+  }
+  if (push.operation->learning_rate) {
+    message.mutable_restored()->set_learning_rate(*push.operation->learning_rate);
   }
   message.set_weight(push.operation->weight);
   message.set_pull_id(push.pull_id);

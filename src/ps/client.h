@@ -36,6 +36,8 @@ struct PushRequest {
   int slot = 0;
   /// With `assign`: the optimizer's step from now on.
   std::optional<std::uint64_t> step;
+  /// With `assign`: the optimizer's learning rate from now on.
+  std::optional<float> learning_rate = {};
   /// Where the values after this push go (a fused push-pull); empty: not wanted. The same ranges
   /// as `sources`.
   std::vector<Target> targets;

@@ -35,6 +35,7 @@ void clip_own_gradients(const tensor::Layout& layout, const compute::UpdatePlan&
     auto entry = std::ranges::partition_point(
         entries, [&](const auto& e) { return e.end() <= source.range.begin; });
     for (; entry != entries.end() && entry->offset < source.range.end(); ++entry) {
+      if (!plan.is_clipped(entry->offset)) continue;
       const std::size_t variable = static_cast<std::size_t>(entry - entries.begin());
       const auto factor = static_cast<float>(factors[factors.size() == 1 ? 0 : variable]);
       const Range part = intersect({entry->offset, entry->count}, source.range);

@@ -23,7 +23,7 @@ std::vector<NormKey> shared_norms(const Table& table, const compute::UpdatePlan&
     const Range variable{entries[i].offset, entries[i].count};
     const std::size_t inside = intersect(variable, slice).count;
     const bool cut = inside > 0 && inside < variable.count;
-    if (cut && !plan.is_frozen(variable.begin)) keys.push_back(static_cast<NormKey>(i));
+    if (cut && plan.is_clipped(variable.begin)) keys.push_back(static_cast<NormKey>(i));
   }
   return keys;
 }

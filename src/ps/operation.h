@@ -24,6 +24,7 @@ struct Operation {
   std::uint64_t step = 0;  ///< Which step it is for (backup workers).
   int slot = 0;
   std::optional<std::uint64_t> restored_step;
+  std::optional<float> learning_rate;
   Freeze freeze = Freeze::kNo;
   std::shared_ptr<const std::atomic<std::size_t>> ready_end;  ///< As in the request.
   std::uint64_t number = 0;  ///< In the order in which the client was asked.

@@ -291,6 +291,7 @@ void write_rules(const UpdateRules& rules, pb::Table& message) {
     out.set_learning_rate_factor(group.learning_rate_factor);
     out.set_weight_decay(group.weight_decay);
     out.set_frozen(group.frozen);
+    out.set_statistics(group.statistics);
   }
 }
 
@@ -302,7 +303,8 @@ UpdateRules rules_from(const pb::Table& message) {
     rules.groups.push_back({.variables = {group.variables().begin(), group.variables().end()},
                             .learning_rate_factor = group.learning_rate_factor(),
                             .weight_decay = group.weight_decay(),
-                            .frozen = group.frozen()});
+                            .frozen = group.frozen(),
+                            .statistics = group.statistics()});
   }
   return rules;
 }

@@ -44,6 +44,9 @@ class RowShard {
   /// Rows that the sum has gradients for.
   std::size_t rows_in_sum() const { return sum_.size(); }
 
+  /// Instead of the optimizer's own, from the next update on.
+  void set_learning_rate(float rate) { compute::set_learning_rate(optimizer_, rate); }
+
   /// The values of consecutive rows. Writing what a row holds already takes no memory for it.
   void read(Range rows, std::span<float> values) const;
   /// The values of any rows.
@@ -76,7 +79,7 @@ class RowShard {
   const Shape shape_;
   const Range slice_;
   const std::size_t width_;
-  const Optimizer optimizer_;
+  Optimizer optimizer_;
   const compute::Slots slot_table_;
   const float gradient_limit_;
   ZeroMemory values_;

@@ -32,6 +32,17 @@ struct InitializerWriter {
     numbers(kind.mean, kind.stddev);
     seed(kind.seed);
   }
+  void operator()(const VarianceScaling& kind) const {
+    message.set_first(kind.scale);
+    message.set_mode(static_cast<std::uint32_t>(kind.mode));
+    message.set_distribution(static_cast<std::uint32_t>(kind.distribution));
+    seed(kind.seed);
+  }
+  void operator()(const Orthogonal& kind) const {
+    message.set_first(kind.gain);
+    seed(kind.seed);
+  }
+  void operator()(const Identity& kind) const { message.set_first(kind.gain); }
   /// Glorot's, He's and Lecun's: a seed and nothing else.
   template <typename Scaled>
   void operator()(const Scaled& kind) const {
@@ -62,6 +73,19 @@ struct InitializerReader {
   void operator()(TruncatedNormal& kind) const {
     kind = {.mean = message.first(), .stddev = message.second(), .seed = seed()};
   }
+  void operator()(VarianceScaling& kind) const {
+    if (message.mode() > static_cast<std::uint32_t>(FanMode::kFanAvg) ||
+        message.distribution() > static_cast<std::uint32_t>(ScaledDistribution::kUniform)) {
+      throw Error(ErrorCode::kProtocol,
+                  "the declared VarianceScaling of a row table is unknown to this version");
+    }
+    kind = {.scale = message.first(),
+            .mode = static_cast<FanMode>(message.mode()),
+            .distribution = static_cast<ScaledDistribution>(message.distribution()),
+            .seed = seed()};
+  }
+  void operator()(Orthogonal& kind) const { kind = {.gain = message.first(), .seed = seed()}; }
+  void operator()(Identity& kind) const { kind.gain = message.first(); }
   template <typename Scaled>
   void operator()(Scaled& kind) const {
     kind.seed = seed();
@@ -145,6 +169,11 @@ void validate(const RowTable& table, std::size_t chunk_elements) {
                 base::str_cat(where, "a row of ", table.width,
                               " elements does not fit into a chunk of ", chunk_elements),
                 "Raise chunk_bytes");
+  }
+  if (std::holds_alternative<Orthogonal>(table.initializer)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat(where, "Orthogonal needs all rows at once, and servers have parts"),
+                "Choose another initializer");
   }
   tensor::validate(table.initializer, where);
 }

@@ -64,6 +64,10 @@ void Server::apply_assignment(Session& session) {
   }
   initialized_ = true;
   if (session.restored_step) shard_->restore_step(*session.restored_step);
+  if (session.learning_rate) {
+    shard_->set_learning_rate(*session.learning_rate);
+    for (RowShard& rows : row_shards_) rows.set_learning_rate(*session.learning_rate);
+  }
   complete(session);
 }
 

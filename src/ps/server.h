@@ -64,6 +64,7 @@ struct Session {
   std::uint64_t pull_id = 0;
   int slot = 0;                                ///< Of an ASSIGN: what it brings back.
   std::optional<std::uint64_t> restored_step;  ///< The same.
+  std::optional<float> learning_rate;          ///< The same: what updates take from then on.
   std::uint32_t received = 0;                  ///< Chunks that have arrived.
   std::uint32_t applied = 0;           ///< Of those, chunks that are in the sum or the values.
   std::uint32_t values_sent = 0;       ///< Chunks of a fused push-pull that were final early.

@@ -41,7 +41,7 @@ void Server::begin_norms() {
     compute::SquareSum sum;
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const bool wanted = key == kAllVariables || key == i;
-      if (!wanted || shard_->plan().is_frozen(entries[i].offset)) continue;
+      if (!wanted || !shard_->plan().is_clipped(entries[i].offset)) continue;
       add(entries[i].offset, entries[i].count, sum);
     }
     write_sum(key, sum, *request.add_sums());

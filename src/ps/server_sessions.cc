@@ -225,6 +225,10 @@ base::Status Server::open_operation(Session& session, const pb::Begin& begin) {
   session.slot = static_cast<int>(begin.restored().slot());
   session.restored_step.reset();
   if (begin.restored().has_step()) session.restored_step = begin.restored().step();
+  session.learning_rate.reset();
+  if (begin.restored().has_learning_rate()) {
+    session.learning_rate = begin.restored().learning_rate();
+  }
   session.received = session.applied = session.values_sent = 0;
   session.credit = count_eager(session.chunks, session.rows, eager_bytes_per_worker());
   session.stash.clear();

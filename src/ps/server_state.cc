@@ -1,4 +1,5 @@
 // What Server and Client do for checkpoints: a copy of one version to read, and the way back.
+#include <cmath>
 #include <utility>
 
 #include "base/strings.h"
@@ -35,6 +36,9 @@ base::Status Server::check_restored(const pb::Begin& begin) const {
     return protocol_error(base::str_cat("an assignment to slot ", restored.slot(), " of ", slots));
   }
   if (restored.step() > kStepMax) return protocol_error("a step that cannot be");
+  if (!(restored.learning_rate() >= 0.0F && std::isfinite(restored.learning_rate()))) {
+    return protocol_error("a learning rate that cannot be");
+  }
   return {};
 }
 

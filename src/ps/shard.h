@@ -61,6 +61,9 @@ class Shard {
   /// The optimizer goes on from this step.
   void restore_step(std::uint64_t step) { step_ = step; }
 
+  /// Instead of the optimizer's own, from the next update on.
+  void set_learning_rate(float rate) { plan_.set_learning_rate(rate); }
+
   /// Adds `weight * gradients` to the step's sum; the first contribution to a range (`first`)
   /// starts the sum.
   void accumulate(Range range, std::span<const float> gradients, float weight, bool first);
@@ -106,7 +109,7 @@ class Shard {
   static tensor::Arena ordinary_memory(std::size_t count) { return tensor::Arena(count); }
 
   const Range slice_;
-  const compute::UpdatePlan plan_;
+  compute::UpdatePlan plan_;
   const Allocate allocate_;
   std::shared_ptr<tensor::Arena> values_;
   std::shared_ptr<tensor::Arena> spare_;  ///< The last snapshot's memory, used again when free.

@@ -74,13 +74,16 @@ void save_arenas(checkpoint::Writer& writer, const tensor::Layout& layout,
 }
 
 void check_arenas(const checkpoint::Reader& reader, const tensor::Layout& layout,
-                  const RowTable* rows, const Optimizer& optimizer, const observe::Logger& logger) {
+                  std::span<const RowTable> rows, const Optimizer& optimizer,
+                  const observe::Logger& logger) {
   check_optimizer(reader, optimizer, logger);
   std::vector<std::pair<std::string, Shape>> variables;
   for (const tensor::LayoutEntry& entry : layout.entries()) {
     variables.emplace_back(entry.name, entry.shape);
   }
-  if (rows) variables.emplace_back(rows->name, Shape{rows->rows, rows->width});
+  for (const RowTable& table : rows) {
+    variables.emplace_back(table.name, Shape{table.rows, table.width});
+  }
   std::set<std::string> expected;
   for (const auto& [variable, shape] : variables) {
     for (int part = 0; part <= compute::slot_count(optimizer); ++part) {

@@ -34,10 +34,11 @@ void save_arenas(checkpoint::Writer& writer, const tensor::Layout& layout,
                  const Optimizer& optimizer, std::uint64_t step, const ReadPart& read);
 
 /// Throws failed_precondition that names the first tensor or option in which the checkpoint is of
-/// another model or another optimizer. Warns of the same optimizer with other settings. `rows`: a
-/// table beside the layout, or null.
+/// another model or another optimizer. Warns of the same optimizer with other settings. `rows`:
+/// tables beside the layout.
 void check_arenas(const checkpoint::Reader& reader, const tensor::Layout& layout,
-                  const RowTable* rows, const Optimizer& optimizer, const observe::Logger& logger);
+                  std::span<const RowTable> rows, const Optimizer& optimizer,
+                  const observe::Logger& logger);
 
 /// The way back, after check_arenas. Returns the optimizer's step.
 std::uint64_t restore_arenas(const checkpoint::Reader& reader, const tensor::Layout& layout,

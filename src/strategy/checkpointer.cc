@@ -11,10 +11,13 @@ namespace dtrain::inline v0::strategy {
 namespace {
 
 /// `accuracy, auc`
-std::string metric_names(const model::Objective& objective) {
+/// What tells whether the sums of an epoch mean the same: AUCs may differ in their thresholds.
+std::string metric_names(const model::Objectives& objectives) {
   std::vector<std::string> names;
-  for (const auto& [name, value] : objective.metrics().results({})) names.push_back(name);
-  return base::join(names);
+  for (const auto& [name, value] : objectives.results({})) {
+    if (name != "loss") names.push_back(name);
+  }
+  return base::str_cat(base::join(names), " in ", objectives.state_count(), " numbers");
 }
 
 }  // namespace
@@ -26,7 +29,8 @@ Checkpointer::Checkpointer(Model::Impl& model, const FitOptions& options,
       options_(options.checkpoint),
       data_{.plan = plan,
             .model_seed = model.seed(),
-            .metrics = metric_names(model.network().objective())},
+            .steps_per_epoch = options.steps_per_epoch,
+            .metrics = metric_names(model.network().objectives())},
       files_(checkpoint::make_real_file_system()),
       saved_at_(clock_.now()) {
   if (!is_chief()) return;
@@ -41,8 +45,8 @@ std::string Checkpointer::seconds_since(base::TimePoint start) const {
   return text;
 }
 
-TrainState Checkpointer::resume() {
-  TrainState state{.model_steps = model_.steps};
+TrainState Checkpointer::resume(const TrainState& start) {
+  TrainState state = start;
   if (!options_.resume) return state;
   const auto path = is_chief() ? directory_->latest() : std::nullopt;
   if (path) state = restore(*path);
@@ -104,8 +108,8 @@ void Checkpointer::epoch_done(const TrainState& state) {
   if (is_chief() && (by_epochs || state.stopped)) save(state);
 }
 
-void Checkpointer::training_done(const TrainState& state) {
-  if (is_chief() && saved_ != state) save(state);
+void Checkpointer::training_done(const TrainState& state, bool changed) {
+  if (is_chief() && (changed || saved_ != state)) save(state);
 }
 
 void Checkpointer::save(const TrainState& state) {

@@ -22,13 +22,14 @@ class Checkpointer {
   Checkpointer(Model::Impl& model, const FitOptions& options, const data::BatchPlanOptions& plan);
 
   /// Collective. Restores the newest checkpoint, if it is wanted and there is one, and returns
-  /// where this worker goes on.
-  TrainState resume();
+  /// where this worker goes on: `start` when there is nothing to resume.
+  TrainState resume(const TrainState& start);
 
-  /// Each may save. Collective in synchronous strategies.
+  /// Each may save; training_done() does when `changed` says that the variables are not those of
+  /// the last step. Collective in synchronous strategies.
   void step_done(const TrainState& state);
   void epoch_done(const TrainState& state);
-  void training_done(const TrainState& state);
+  void training_done(const TrainState& state, bool changed);
 
  private:
   bool is_chief() const { return exchange_.rank() == 0; }

@@ -7,32 +7,36 @@ namespace dtrain::inline v0::strategy {
 
 Evaluator::Evaluator(Model::Impl& model, const Dataset& data, std::size_t batch_size)
     : model_(model),
-      batcher_(data, {.examples = data.size(),
-                      .batch_size = batch_size,
-                      .scope = data::BatchScope::kWorker,
-                      .workers = model.exchange().workers(),
-                      .rank = model.exchange().rank(),
-                      .shuffle = false}) {}
+      source_(make_dataset_source(model, data,
+                                  {.examples = data.size(),
+                                   .batch_size = batch_size,
+                                   .scope = data::BatchScope::kWorker,
+                                   .workers = model.exchange().workers(),
+                                   .rank = model.exchange().rank(),
+                                   .shuffle = false},
+                                  0)),
+      finite_(model) {}
+
+Evaluator::Evaluator(Model::Impl& model, const Pipeline& data)
+    : model_(model), source_(make_pipeline_pass(model, data)), finite_(model) {}
 
 model::Sums Evaluator::run(std::string_view name) {
   model_.exchange().refresh();
   model::Sums sums;
-  for (std::size_t step = 0; step < batcher_.plan().steps_per_epoch(); ++step) {
+  for (std::int64_t step = 0; source_->start_step(0, step); ++step) {
     model_.exchange().check();
-    if (const tensor::Batch* batch = batcher_.batch(step)) {
+    if (const tensor::Batch* batch = source_->batch()) {
       model_.network().evaluate_step(*batch, sums);
+      finite_.check(*batch, sums);
     }
   }
   return merge(model_.exchange().all_gather(name, encode(sums)));
 }
 
-Logs to_logs(const model::Sums& sums, const model::Objective& objective,
+Logs to_logs(const model::Sums& sums, const model::Objectives& objectives,
              const std::string& prefix) {
   Logs logs;
-  logs[prefix + "loss"] = sums.mean_loss();
-  for (const auto& [name, value] : objective.metrics().results(sums.metrics)) {
-    logs[prefix + name] = value;
-  }
+  for (const auto& [name, value] : objectives.results(sums)) logs[prefix + name] = value;
   return logs;
 }
 

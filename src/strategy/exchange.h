@@ -49,6 +49,12 @@ class Exchange {
   virtual std::uint64_t step(std::uint64_t examples) = 0;
   /// Makes the values the newest there are.
   virtual void refresh() = 0;
+  /// Rank 0's values become everyone's, as in start(); the optimizer's state stays.
+  virtual void share_values() = 0;
+  /// What the optimizer's next update takes.
+  virtual const LearningRate& learning_rate() const = 0;
+  /// Replaces it, with the same rate on every worker. No step is made with the old one after it.
+  virtual void set_learning_rate(float rate) = 0;
   /// Each worker's bytes by rank; empty for workers that were lost.
   virtual std::vector<std::string> all_gather(std::string_view name, std::string_view bytes) = 0;
   /// Rank 0 alone, between two steps. Streams all that start() and step() have made, values and

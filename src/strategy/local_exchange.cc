@@ -21,6 +21,7 @@ class LocalExchange final : public Exchange {
 
   void start(const Optimizer& optimizer, const UpdateRules& rules) override {
     plan_ = compute::UpdatePlan(network_.layout(), optimizer, rules);
+    compiled_ = optimizer;
     steps_ = 0;
     slots_ = compute::slot_arenas(optimizer, arenas_.values.count());
   }
@@ -45,22 +46,27 @@ class LocalExchange final : public Exchange {
   }
 
   void refresh() override {}
+  void share_values() override {}
+  const LearningRate& learning_rate() const override {
+    return compute::learning_rate_of(plan_.optimizer());
+  }
+  void set_learning_rate(float rate) override { plan_.set_learning_rate(rate); }
   std::vector<std::string> all_gather(std::string_view, std::string_view bytes) override {
     return {std::string(bytes)};
   }
   void check() const override {}
 
   void save(checkpoint::Writer& writer) override {
-    save_arenas(writer, network_.layout(), plan_.optimizer(), static_cast<std::uint64_t>(steps_),
+    save_arenas(writer, network_.layout(), compiled_, static_cast<std::uint64_t>(steps_),
                 [&](int part, std::size_t begin, std::size_t count) {
                   return std::span<const float>(part_of(part).subspan(begin, count));
                 });
   }
 
   void restore(const checkpoint::Reader& reader) override {
-    check_arenas(reader, network_.layout(), nullptr, plan_.optimizer(), logger_);
+    check_arenas(reader, network_.layout(), {}, compiled_, logger_);
     steps_ = static_cast<std::int64_t>(
-        restore_arenas(reader, network_.layout(), plan_.optimizer(),
+        restore_arenas(reader, network_.layout(), compiled_,
                        [&](int part, std::size_t begin, std::span<const float> values) {
                          std::ranges::copy(values, part_of(part).subspan(begin).begin());
                        }));
@@ -78,6 +84,7 @@ class LocalExchange final : public Exchange {
   Arenas& arenas_;
   const observe::Logger logger_;
   compute::UpdatePlan plan_;
+  Optimizer compiled_;  ///< With the rate that it began with: what checkpoints name.
   std::array<tensor::Arena, compute::kOptimizerSlotsMax> slots_;
   std::int64_t steps_ = 0;
 };

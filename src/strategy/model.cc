@@ -1,18 +1,17 @@
 #include "dtrain/model.h"
 
 #include <algorithm>
-#include <iomanip>
 #include <numeric>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "base/strings.h"
 #include "compute/update_plan.h"
 #include "dtrain/error.h"
-#include "model/build.h"
+#include "model/graph.h"
 #include "strategy/evaluator.h"
 #include "strategy/model_impl.h"
+#include "strategy/sums_codec.h"
 #include "strategy/trainer.h"
 
 namespace dtrain::inline v0 {
@@ -31,8 +30,8 @@ std::size_t row_elements(const RowTable& table) {
 
 /// The table of this name, if it is on servers; null for an ordinary variable.
 const RowTable* find_row_table(const model::Network& network, std::string_view name) {
-  const std::optional<RowTable>& table = network.row_table();
-  return table && table->name == name ? &*table : nullptr;
+  const auto table = std::ranges::find(network.row_tables(), name, &RowTable::name);
+  return table != network.row_tables().end() ? &*table : nullptr;
 }
 
 /// A whole table, piece by piece.
@@ -45,44 +44,51 @@ std::vector<float> read_rows(const model::Network& network, const RowTable& tabl
   for (std::size_t first = 0; first < values.size() / width; first += keys.size()) {
     keys.resize(std::min(piece_rows, values.size() / width - first));
     std::iota(keys.begin(), keys.end(), first);
-    network.fetch_rows(keys, std::span(values).subspan(first * width, keys.size() * width));
+    const model::RowRequest request{static_cast<std::size_t>(&table - network.row_tables().data()),
+                                    keys,
+                                    std::span(values).subspan(first * width, keys.size() * width)};
+    network.fetch_rows({&request, 1});
   }
   return values;
 }
 
-struct SummaryRow {
-  std::string layer;
-  std::string output_shape;
-  std::string parameters;
-};
-
-/// A layer's output with the batch in front, as Keras shows it.
-std::string batch_shape(const Shape& shape) {
-  std::string text = "(None";
-  for (const std::int64_t size : shape) text += base::str_cat(", ", size);
-  return text + ")";
+/// A batch of all examples, in their order.
+data::BatchPlanOptions whole(const Dataset& batch) {
+  return {.examples = batch.size(), .batch_size = batch.size(), .shuffle = false};
 }
 
-std::vector<SummaryRow> summary_rows(const Model::Impl& model) {
-  const std::vector<std::string> names = model::layer_names(model.description());
-  const std::vector<model::Stage> stages = model::build_stages(model.description(), model.seed());
-  std::vector<SummaryRow> rows;
-  Shape shape = model.network().input_shape();
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const bool flattens = std::holds_alternative<Flatten>(model.description().layers[i]);
-    if (flattens) shape = {static_cast<std::int64_t>(tensor::element_count(shape))};
-    for (const model::Stage& stage : stages) {
-      if (stage.layer_name == names[i]) shape = stage.output_shape;
-    }
-    std::size_t parameters = 0;
-    for (const tensor::LayoutEntry& entry : model.network().layout().entries()) {
-      if (entry.name.starts_with(names[i] + "/")) parameters += entry.count;
-    }
-    const std::optional<RowTable>& table = model.network().row_table();
-    if (table && table->name.starts_with(names[i] + "/")) parameters += row_elements(*table);
-    rows.push_back({names[i], batch_shape(shape), base::str_cat(parameters)});
+/// One for each output, in the order of the outputs.
+std::vector<model::ObjectiveOptions> objectives_of(const CompileOptions& options,
+                                                   const std::vector<std::string>& outputs) {
+  if (!options.outputs.empty() && !(options.metrics.empty() && options.weighted_metrics.empty())) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "CompileOptions has metrics for all outputs, and also outputs with their own",
+                "Give each of CompileOptions::outputs its metrics");
   }
-  return rows;
+  std::vector<model::ObjectiveOptions> objectives;
+  for (const std::string& output : outputs) {
+    const auto given = std::ranges::find(options.outputs, output, &OutputOptions::output);
+    if (options.outputs.empty()) {
+      objectives.push_back({.loss = options.loss,
+                            .metrics = options.metrics,
+                            .weighted_metrics = options.weighted_metrics});
+    } else if (given != options.outputs.end()) {
+      objectives.push_back({.loss = given->loss,
+                            .metrics = given->metrics,
+                            .weighted_metrics = given->weighted_metrics,
+                            .loss_weight = given->loss_weight});
+    } else {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          base::str_cat("CompileOptions::outputs has nothing for the output \"", output, "\""),
+          base::str_cat("Give one for each output: ", base::join(outputs)));
+    }
+  }
+  if (options.outputs.size() <= outputs.size()) return objectives;
+  throw Error(ErrorCode::kInvalidArgument,
+              base::str_cat("CompileOptions::outputs has ", options.outputs.size(),
+                            " entries, but the model has ", outputs.size(), " outputs"),
+              base::str_cat("Give one for each output: ", base::join(outputs)));
 }
 
 }  // namespace
@@ -94,38 +100,122 @@ Model& Model::operator=(Model&&) noexcept = default;
 
 void Model::compile(const CompileOptions& options) {
   validate(options.optimizer);
-  // Throws what is wrong with the rules before anything has changed.
-  (void)compute::UpdatePlan(impl_->network().layout(), options.optimizer, options.rules);
-  impl_->network().set_objective(options.loss, options.metrics, options.weighted_metrics);
-  impl_->exchange().start(options.optimizer, options.rules);
+  UpdateRules rules = options.rules;
+  const std::vector<std::string>& statistics = impl_->network().statistics();
+  if (!statistics.empty()) rules.groups.push_back({.variables = statistics, .statistics = true});
+  // Throws what is wrong before anything has changed.
+  (void)compute::UpdatePlan(impl_->network().layout(), options.optimizer, rules);
+  const auto objectives = objectives_of(options, impl_->network().graph().output_names);
+  strategy::check_fits(impl_->network().make_objectives(objectives).state_count(),
+                       impl_->exchange().workers());
+  impl_->exchange().start(options.optimizer, rules);
+  impl_->network().set_objectives(objectives);
 }
 
 History Model::fit(const Dataset& data, const FitOptions& options) {
   require_compiled(impl_->network(), "fit");
-  return strategy::Trainer(*impl_, data, options).run();
+  return strategy::Trainer(*this, *impl_, data, options).run();
+}
+
+History Model::fit(const Pipeline& data, const FitOptions& options) {
+  require_compiled(impl_->network(), "fit");
+  return strategy::Trainer(*this, *impl_, data, options).run();
+}
+
+Logs Model::evaluate(const Pipeline& data) {
+  require_compiled(impl_->network(), "evaluate");
+  strategy::Evaluator evaluator(*impl_, data);
+  return strategy::to_logs(evaluator.run("evaluate"), impl_->network().objectives(), "");
 }
 
 Logs Model::evaluate(const Dataset& data, std::size_t batch_size) {
   require_compiled(impl_->network(), "evaluate");
   strategy::Evaluator evaluator(*impl_, data, batch_size);
-  return strategy::to_logs(evaluator.run("evaluate"), impl_->network().objective(), "");
+  return strategy::to_logs(evaluator.run("evaluate"), impl_->network().objectives(), "");
 }
 
 std::vector<float> Model::predict(const Dataset& data, std::size_t batch_size) {
+  const std::vector<std::string>& outputs = impl_->network().graph().output_names;
+  if (outputs.size() > 1) {
+    throw Error(ErrorCode::kFailedPrecondition,
+                base::str_cat("predict() was called on a model with ", outputs.size(),
+                              " outputs: ", base::join(outputs)),
+                "Call predict_all(), which returns them all");
+  }
+  return std::move(predict_all(data, batch_size).front());
+}
+
+std::vector<std::vector<float>> Model::predict_all(const Dataset& data, std::size_t batch_size) {
   model::Network& network = impl_->network();
   data::Batcher batcher(data,
                         {.examples = data.size(),
                          .batch_size = std::min(std::max<std::size_t>(batch_size, 1), data.size()),
-                         .shuffle = false});
-  std::vector<float> outputs(data.size() * network.output_count());
-  std::span<float> rest(outputs);
+                         .shuffle = false},
+                        {.inputs = impl_->names().inputs});
+  std::vector<std::vector<float>> outputs(network.graph().outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].resize(data.size() * network.output_count(i));
+  }
+  std::size_t done = 0;
+  std::vector<std::span<float>> parts(outputs.size());
   for (std::size_t step = 0; step < batcher.plan().steps_per_epoch(); ++step) {
     const tensor::Batch* batch = batcher.batch(step);
-    const std::size_t count = batch->size * network.output_count();
-    network.predict(*batch, rest.first(count));
-    rest = rest.subspan(count);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const std::size_t width = network.output_count(i);
+      parts[i] = std::span(outputs[i]).subspan(done * width, batch->size * width);
+    }
+    network.predict_all(*batch, parts);
+    done += batch->size;
   }
   return outputs;
+}
+
+std::vector<std::vector<float>> Model::forward(const Dataset& batch, bool training) {
+  if (training) require_compiled(impl_->network(), "forward");
+  model::Network& network = impl_->network();
+  std::vector<std::vector<float>> outputs(network.graph().outputs.size());
+  std::vector<std::span<float>> spans(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].resize(batch.size() * network.output_count(i));
+    spans[i] = outputs[i];
+  }
+  impl_->batcher.emplace(batch, whole(batch), data::ModelNames{.inputs = impl_->names().inputs});
+  network.forward_step(*impl_->batcher->batch(0), training, impl_->steps, spans);
+  return outputs;
+}
+
+void Model::backward(const std::vector<std::vector<float>>& output_gradients) {
+  require_compiled(impl_->network(), "backward");
+  const std::vector<std::span<const float>> spans(output_gradients.begin(), output_gradients.end());
+  const std::size_t examples = impl_->batcher ? impl_->batcher->dataset().size() : 0;
+  impl_->exchange().expect(examples);
+  impl_->network().backward_step(spans);
+  impl_->examples_ready = examples;
+}
+
+void Model::apply() {
+  require_compiled(impl_->network(), "apply");
+  impl_->exchange().check();
+  const std::size_t examples = std::exchange(impl_->examples_ready, 0);
+  impl_->steps += static_cast<std::int64_t>(impl_->exchange().step(examples));
+}
+
+Logs Model::train_on_batch(const Dataset& batch) {
+  require_compiled(impl_->network(), "train_on_batch");
+  impl_->batcher.emplace(batch, whole(batch), impl_->names());
+  impl_->exchange().expect(batch.size());
+  model::Sums sums;
+  impl_->network().train_step(*impl_->batcher->batch(0), impl_->steps, sums);
+  strategy::FiniteGuard(*impl_).check(*impl_->batcher->batch(0), sums);
+  impl_->examples_ready = batch.size();
+  apply();
+  return strategy::to_logs(sums, impl_->network().objectives(), "");
+}
+
+std::vector<float> Model::gradient(std::string_view name) const {
+  const tensor::LayoutEntry& entry = impl_->network().layout().at(name);
+  const auto gradients = impl_->arenas().gradients.span().subspan(entry.offset, entry.count);
+  return {gradients.begin(), gradients.end()};
 }
 
 const Shape& Model::input_shape() const { return impl_->network().input_shape(); }
@@ -134,7 +224,7 @@ const Shape& Model::output_shape() const { return impl_->network().output_shape(
 std::vector<std::string> Model::variable_names() const {
   const model::Network& network = impl_->network();
   std::vector<std::string> names;
-  if (network.row_table()) names.push_back(network.row_table()->name);  // the first layer's
+  for (const RowTable& table : network.row_tables()) names.push_back(table.name);
   for (const std::size_t index : network.weight_order()) {
     names.push_back(network.layout().entries()[index].name);
   }
@@ -182,30 +272,8 @@ void Model::set_variable(std::string_view name, std::span<const float> values) {
 std::size_t Model::parameter_count() const {
   std::size_t count = 0;
   for (const auto& entry : impl_->network().layout().entries()) count += entry.count;
-  if (impl_->network().row_table()) count += row_elements(*impl_->network().row_table());
+  for (const RowTable& table : impl_->network().row_tables()) count += row_elements(table);
   return count;
-}
-
-std::string Model::summary() const {
-  const SummaryRow head{"Layer", "Output shape", "Parameters"};
-  std::vector<SummaryRow> rows = summary_rows(*impl_);
-  std::size_t name_width = head.layer.size();
-  std::size_t shape_width = head.output_shape.size();
-  for (const SummaryRow& row : rows) {
-    name_width = std::max(name_width, row.layer.size());
-    shape_width = std::max(shape_width, row.output_shape.size());
-  }
-  rows.insert(rows.begin(), head);
-  std::ostringstream out;
-  out << "Model: \"" << impl_->description().name << "\"\n";
-  for (const SummaryRow& row : rows) {
-    out << std::left << std::setw(static_cast<int>(name_width) + 2) << row.layer
-        << std::setw(static_cast<int>(shape_width) + 2) << row.output_shape << std::right
-        << std::setw(10) << row.parameters << '\n';
-  }
-  out << "Parameters: " << parameter_count() << " (" << parameter_count() * sizeof(float)
-      << " bytes)\n";
-  return out.str();
 }
 
 }  // namespace dtrain::inline v0

@@ -82,7 +82,7 @@ class ParameterServerExchange final : public Exchange {
       : cluster_(cluster),
         consistency_(ps::checked(options.consistency, cluster.worker_count())),
         chunk_elements_(options.chunk_bytes / sizeof(float)),
-        gradient_types_(gradient_types(options, network.layout())),
+        gradient_types_(gradient_types(options, network)),
         row_updates_(options.row_updates),
         network_(network),
         arenas_(arenas),
@@ -104,11 +104,15 @@ class ParameterServerExchange final : public Exchange {
 
   /// One per variable of the network.
   static std::vector<GradientType> gradient_types(const ParameterServerOptions& options,
-                                                  const tensor::Layout& layout) {
+                                                  const model::Network& network) {
+    const tensor::Layout& layout = network.layout();
     std::vector<GradientType> types(layout.entries().size(), options.gradient_type);
-    for (const auto& [name, type] : options.gradient_types) {
+    const auto set = [&](const std::string& name, GradientType type) {
       types[static_cast<std::size_t>(&layout.at(name) - layout.entries().data())] = type;
-    }
+    };
+    // What is subtracted from a running average is no gradient: it keeps its bits.
+    for (const std::string& name : network.statistics()) set(name, GradientType::kFloat32);
+    for (const auto& [name, type] : options.gradient_types) set(name, type);
     return types;
   }
 
@@ -124,19 +128,24 @@ class ParameterServerExchange final : public Exchange {
                     .consistency = consistency_,
                     .chunk_elements = chunk_elements_,
                     .rules = rules};
-    if (network_.row_table()) {
-      table.row_tables.push_back(*network_.row_table());
-      table.row_tables.back().updates = row_updates_;
+    for (RowTable rows : network_.row_tables()) {
+      rows.updates = row_updates_;
+      table.row_tables.push_back(std::move(rows));
     }
     ps::check_rules(table);
     const compute::UpdatePlan plan(network_.layout(), optimizer, rules);
     started_ = true;
     optimizer_ = optimizer;
+    rate_ = compute::learning_rate_of(optimizer);
     table_.declare(std::move(table));
     trained_ = ps::trained_ranges(plan);
-    network_.set_fetch_rows([this](std::span<const std::uint64_t> keys, std::span<float> values) {
-      table_.pull_rows({{0, std::make_shared<ps::RowIndex>(ps::index_rows(keys)), values.data()}})
-          .get();
+    network_.set_fetch_rows([this](std::span<const model::RowRequest> requests) {
+      std::vector<ps::RowTarget> targets;
+      for (const auto& [index, keys, values] : requests) {
+        targets.push_back({static_cast<std::uint32_t>(index),
+                           std::make_shared<ps::RowIndex>(ps::index_rows(keys)), values.data()});
+      }
+      table_.pull_rows(std::move(targets)).get();
     });
     if (begins_early()) {
       network_.set_gradients_ready(
@@ -166,6 +175,23 @@ class ParameterServerExchange final : public Exchange {
 
   void refresh() override { table_.pull({{whole_, arenas_.values.span().data()}}).get(); }
 
+  void share_values() override {
+    if (rank() == 0) {
+      ps::RemoteTable::wait(
+          table_.push({.sources = {{whole_, arenas_.values.span().data()}}, .assign = true}));
+    }
+    all_gather("fit/values", {});  // nobody pulls before they are there
+    refresh();
+  }
+
+  const LearningRate& learning_rate() const override { return rate_; }
+
+  void set_learning_rate(float rate) override {
+    rate_ = rate;
+    if (rank() == 0) ps::RemoteTable::wait(table_.push({.assign = true, .learning_rate = rate}));
+    all_gather("fit/learning_rate", {});  // nobody pushes before all servers have it
+  }
+
   std::vector<std::string> all_gather(std::string_view name, std::string_view bytes) override {
     return cluster_.all_gather(name, bytes);
   }
@@ -180,12 +206,16 @@ class ParameterServerExchange final : public Exchange {
                   [&](int part, std::size_t begin, std::size_t count) {
                     return state.read(part, begin, count);
                   });
-      if (const auto& rows = network_.row_table()) {
-        save_rows(
-            writer, *rows, optimizer_, [&](int part, std::uint64_t first, std::span<float> values) {
-              table_.pull_frozen_rows({{0, consecutive(first, values.size()), values.data()}}, part)
-                  .get();
-            });
+      const std::vector<RowTable>& tables = network_.row_tables();
+      for (std::size_t i = 0; i < tables.size(); ++i) {
+        save_rows(writer, tables[i], optimizer_,
+                  [&](int part, std::uint64_t first, std::span<float> values) {
+                    table_
+                        .pull_frozen_rows({{static_cast<std::uint32_t>(i),
+                                            consecutive(i, first, values.size()), values.data()}},
+                                          part)
+                        .get();
+                  });
       }
     } catch (...) {
       // The servers drop their copies; that this fails as well is not what matters now.
@@ -199,17 +229,17 @@ class ParameterServerExchange final : public Exchange {
   }
 
   void restore(const checkpoint::Reader& reader) override {
-    const auto& rows = network_.row_table();
-    check_arenas(reader, network_.layout(), rows ? &*rows : nullptr, optimizer_, logger());
-    if (rows) {
-      restore_rows(reader, *rows, optimizer_,
+    const std::vector<RowTable>& tables = network_.row_tables();
+    check_arenas(reader, network_.layout(), tables, optimizer_, logger());
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+      restore_rows(reader, tables[i], optimizer_,
                    [&](int part, std::uint64_t first, std::span<const float> values) {
-                     const auto keys = consecutive(first, values.size());
+                     const auto keys = consecutive(i, first, values.size());
                      ps::RemoteTable::wait(table_.push(
                          {.assign = true,
                           .slot = part,
                           .rows = {std::make_shared<ps::RowBatch>(
-                              0, std::span<const std::uint64_t>(keys->keys), values)}}));
+                              i, std::span<const std::uint64_t>(keys->keys), values)}}));
                    });
     }
     const std::uint64_t step = restore_arenas(
@@ -232,7 +262,7 @@ class ParameterServerExchange final : public Exchange {
   /// Whether a push begins while gradients are still being computed, and values come back where
   /// they are not needed any more. Not in asynchronous modes: there pushes take turns, and a slow
   /// one holds the others up. Nor with rows, whose gradients are the last.
-  bool begins_early() const { return in_step() && !network_.row_table(); }
+  bool begins_early() const { return in_step() && network_.row_tables().empty(); }
 
   /// On the thread that computes them.
   void gradients_ready(std::size_t end) {
@@ -268,24 +298,28 @@ class ParameterServerExchange final : public Exchange {
         std::make_shared<std::atomic<std::size_t>>();
   };
 
-  /// The rows, from `first` on, that so many elements are.
-  std::shared_ptr<const ps::RowIndex> consecutive(std::uint64_t first, std::size_t elements) const {
+  /// The rows of a table, from `first` on, that so many elements are.
+  std::shared_ptr<const ps::RowIndex> consecutive(std::size_t table, std::uint64_t first,
+                                                  std::size_t elements) const {
     std::vector<std::uint64_t> keys(elements /
-                                    static_cast<std::size_t>(network_.row_table()->width));
+                                    static_cast<std::size_t>(network_.row_tables()[table].width));
     std::iota(keys.begin(), keys.end(), first);
     return std::make_shared<ps::RowIndex>(ps::index_rows(keys));
   }
 
   /// The gradients of the rows that the last batch read, lent.
   std::vector<std::shared_ptr<const ps::RowBatch>> row_batches(std::uint64_t examples) {
-    if (!network_.row_table()) return {};
-    std::span<const std::uint64_t> keys;
-    std::span<const float> gradients;
-    if (examples > 0) {
-      keys = network_.row_keys();
-      gradients = network_.row_gradients();
+    std::vector<std::shared_ptr<const ps::RowBatch>> batches;
+    for (std::size_t i = 0; i < network_.row_tables().size(); ++i) {
+      std::span<const std::uint64_t> keys;
+      std::span<const float> gradients;
+      if (examples > 0) {
+        keys = network_.row_keys(i);
+        gradients = network_.row_gradients(i);
+      }
+      batches.push_back(std::make_shared<ps::RowBatch>(i, keys, gradients));
     }
-    return {std::make_shared<ps::RowBatch>(0, keys, gradients)};
+    return batches;
   }
 
   Cluster& cluster_;
@@ -302,7 +336,8 @@ class ParameterServerExchange final : public Exchange {
   bool started_ = false;
   std::uint64_t expected_ = 0;  ///< Examples of the step that is being computed.
   std::uint64_t steps_ = 0;     ///< Of the job that have passed.
-  Optimizer optimizer_;
+  Optimizer optimizer_;         ///< As compiled.
+  LearningRate rate_ = 0.0F;    ///< What servers take now.
   /// The optimizer's step where servers count version 0 (modulo 2^64: it may lie before step 0).
   std::uint64_t step_of_version_0_ = 0;
 };

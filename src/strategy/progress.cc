@@ -88,26 +88,33 @@ void Progress::start_epoch(int epoch, std::uint64_t examples_before) {
 }
 
 void Progress::step(std::size_t steps_done, const model::Sums& sums,
-                    const model::Objective& objective) {
+                    const model::Objectives& objectives) {
   examples_ = sums.examples - examples_before_;
   if (verbosity_ != Verbosity::kProgress || clock_.now() < redraw_at_) return;
   redraw_at_ = clock_.now() + std::chrono::milliseconds(100);
-  show_bar(steps_done, to_logs(sums, objective, ""));
+  show_bar(steps_done, to_logs(sums, objectives, ""));
+}
+
+std::string Progress::bar(std::size_t steps_done, double elapsed) const {
+  const std::size_t steps = steps_per_epoch_;
+  if (steps == 0) {  // only their end will tell
+    return base::str_cat(steps_done, " steps - ", format_duration(elapsed), " - ");
+  }
+  const std::size_t width = terminal_columns() >= 120 ? kBarWidth : kBarWidth / 3;
+  const std::size_t filled = std::min(width, width * steps_done / steps);
+  const double left = elapsed / static_cast<double>(std::max<std::size_t>(steps_done, 1)) *
+                      static_cast<double>(steps - std::min(steps, steps_done));
+  return base::str_cat("[", std::string(filled, '='), std::string(width - filled, '.'), "] ",
+                       steps_done, "/", steps, " - ", steps_done < steps ? "ETA " : "",
+                       format_duration(left), " - ");
 }
 
 void Progress::show_bar(std::size_t steps_done, const Logs& logs) {
   const double elapsed = std::chrono::duration<double>(clock_.now() - epoch_start_).count();
-  const std::size_t steps = std::max<std::size_t>(steps_per_epoch_, 1);
-  const std::size_t bar = terminal_columns() >= 120 ? kBarWidth : kBarWidth / 3;
-  const std::size_t filled = std::min(bar, bar * steps_done / steps);
-  const double left = elapsed / static_cast<double>(std::max<std::size_t>(steps_done, 1)) *
-                      static_cast<double>(steps - std::min(steps, steps_done));
   std::string line = base::str_cat(
-      "Epoch ", epoch_ + 1, "/", epochs_, " [", std::string(filled, '='),
-      std::string(bar - filled, '.'), "] ", steps_done, "/", steps_per_epoch_, " - ",
+      "Epoch ", epoch_ + 1, "/", epochs_, " ", bar(steps_done, elapsed),
       static_cast<std::uint64_t>(static_cast<double>(examples_) / std::max(elapsed, 1e-9)),
-      " examples/s - ", steps_done < steps ? "ETA " : "", format_duration(left), " - ",
-      format_logs(logs));
+      " examples/s - ", format_logs(logs));
   line = cut_to_terminal(std::move(line));
   const std::size_t width = line.size();
   if (width < drawn_width_) line.append(drawn_width_ - width, ' ');

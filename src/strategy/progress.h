@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "dtrain/model.h"
-#include "model/objective.h"
+#include "model/objectives.h"
 
 namespace dtrain::inline v0::strategy {
 
@@ -13,18 +13,21 @@ namespace dtrain::inline v0::strategy {
 /// per epoch. Confined to one thread.
 class Progress {
  public:
+  /// `steps_per_epoch`: 0 where only their end will tell.
   Progress(Verbosity verbosity, int epochs, std::size_t steps_per_epoch);
 
   /// `examples_before`: those of the epoch that a resumed training has done before.
   void start_epoch(int epoch, std::uint64_t examples_before = 0);
   /// After so many steps of the epoch, with this worker's sums of the epoch so far. Redraws at most
   /// ten times a second.
-  void step(std::size_t steps_done, const model::Sums& sums, const model::Objective& objective);
+  void step(std::size_t steps_done, const model::Sums& sums, const model::Objectives& objectives);
   /// With the merged values.
   void end_epoch(const Logs& logs);
 
  private:
   void show_bar(std::size_t steps_done, const Logs& logs);
+  /// What of the line is about steps and time.
+  std::string bar(std::size_t steps_done, double elapsed) const;
 
   Verbosity verbosity_;
   const int epochs_;

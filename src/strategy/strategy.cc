@@ -47,6 +47,10 @@ Strategy Strategy::parameter_server(Cluster& cluster, ParameterServerOptions opt
 }
 
 Model Strategy::build(const Sequential& description, const BuildOptions& options) const {
+  return build(to_functional(description), options);
+}
+
+Model Strategy::build(const Functional& description, const BuildOptions& options) const {
   auto device = compute::cpu_device({.threads = thread_count(options)});
   const bool shared = cluster_ && cluster_->impl().endpoint()->shares_memory();
   // Tables of rows live on the servers where there are some.

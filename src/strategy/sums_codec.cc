@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::size_t kWordBytes = 8;
 constexpr std::size_t kWordsMin = 3;  // metrics follow
+// Of all workers together, as Cluster::all_gather() has it; a little is left for names and for
+// where a training stands.
+constexpr std::size_t kGatheredBytesMax = 960 * 1024;
+constexpr std::size_t kOtherBytes = 256;
 
 void put(std::string& bytes, std::uint64_t word) {
   for (std::size_t i = 0; i < kWordBytes; ++i) bytes += static_cast<char>(word >> (8 * i));
@@ -59,6 +63,16 @@ model::Sums merge(const std::vector<std::string>& parts) {
     if (!part.empty()) total.merge(decode(part));
   }
   return total;
+}
+
+void check_fits(std::size_t metric_numbers, int workers) {
+  const std::size_t bytes_max = kGatheredBytesMax / static_cast<std::size_t>(workers) - kOtherBytes;
+  const std::size_t bytes = (kWordsMin + metric_numbers) * kWordBytes;
+  if (bytes <= bytes_max) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              base::str_cat("the metrics count in ", metric_numbers, " numbers, ", bytes,
+                            " bytes, which each of ", workers, " workers sends after an epoch"),
+              base::str_cat("Give fewer metrics or thresholds, for at most ", bytes_max, " bytes"));
 }
 
 }  // namespace dtrain::inline v0::strategy

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <span>
 #include <vector>
@@ -19,6 +20,7 @@ constexpr const char* kSums = "fit/sums";
 constexpr const char* kWorkers = "fit/workers";
 constexpr const char* kModelSeed = "model/seed";
 constexpr const char* kMetrics = "fit/metrics";
+constexpr const char* kLearningRate = "fit/learning_rate";
 
 /// What must be the same for a position within an epoch to mean the same.
 struct Setting {
@@ -27,14 +29,16 @@ struct Setting {
   std::int64_t value;
 };
 
-std::array<Setting, 5> settings_of(const data::BatchPlanOptions& plan) {
+std::array<Setting, 6> settings_of(const DataState& data) {
+  const data::BatchPlanOptions& plan = data.plan;
   const bool global = plan.scope == data::BatchScope::kGlobal;
   return {{{"fit/batch_size", "FitOptions::batch_size", static_cast<std::int64_t>(plan.batch_size)},
            {"fit/examples", "the number of examples", static_cast<std::int64_t>(plan.examples)},
            {"fit/shuffle", "FitOptions::shuffle", plan.shuffle ? 1 : 0},
            {"fit/seed", "FitOptions::seed", std::bit_cast<std::int64_t>(plan.seed)},
            {"fit/global_batches", "whether batch_size counts all workers' examples (synchronous)",
-            global ? 1 : 0}}};
+            global ? 1 : 0},
+           {"fit/steps_per_epoch", "FitOptions::steps_per_epoch", data.steps_per_epoch}}};
 }
 
 std::array<std::int64_t, kPositionWords> position_of(const TrainState& state) {
@@ -49,18 +53,31 @@ TrainState from_position(std::span<const std::int64_t> words) {
           .stopped = words[4] != 0};
 }
 
+/// Whether there is a rate, and its bits.
+constexpr std::size_t kRateWords = 2;
+std::array<std::int64_t, kRateWords> rate_words(const TrainState& state) {
+  return {state.learning_rate ? 1 : 0,
+          std::bit_cast<std::int64_t>(state.learning_rate.value_or(0.0))};
+}
+std::optional<double> rate_from(std::int64_t given, std::int64_t rate) {
+  return given == 0 ? std::nullopt : std::optional(std::bit_cast<double>(rate));
+}
+
 bool is_sane(const TrainState& state) {
   constexpr std::int64_t kMax = std::int64_t{1} << 62;
   for (const std::int64_t word : position_of(state)) {
     if (word < 0 || word > kMax) return false;
   }
-  return state.steps <= state.model_steps && state.epoch < INT32_MAX;
+  const double rate = state.learning_rate.value_or(0.0);
+  return state.steps <= state.model_steps && state.epoch < INT32_MAX && rate >= 0.0 &&
+         std::isfinite(rate);
 }
 
 /// Warns, or throws where the position would mean something else.
 void check_settings(const checkpoint::Reader& reader, const TrainState& state,
                     const DataState& data, const observe::Logger& logger) {
-  for (const Setting& setting : settings_of(data.plan)) {
+  for (const Setting& setting : settings_of(data)) {
+    if (!reader.find(setting.tensor) && setting.value == 0) continue;  // older than the option
     const std::int64_t saved = checkpoint::read_integer(reader, setting.tensor);
     if (saved == setting.value) continue;
     const std::string what =
@@ -101,13 +118,15 @@ model::Sums restore_sums(const checkpoint::Reader& reader) {
 
 std::string encode(const TrainState& state) {
   const auto words = position_of(state);
-  std::string bytes(sizeof(words), '\0');
+  const auto rate = rate_words(state);
+  std::string bytes(sizeof(words) + sizeof(rate), '\0');
   std::memcpy(bytes.data(), words.data(), sizeof(words));
+  std::memcpy(bytes.data() + sizeof(words), rate.data(), sizeof(rate));
   return bytes + encode(state.sums);
 }
 
 TrainState decode_train_state(std::string_view bytes) {
-  std::array<std::int64_t, kPositionWords> words{};
+  std::array<std::int64_t, kPositionWords + kRateWords> words{};
   if (bytes.size() < sizeof(words)) {
     throw Error(ErrorCode::kProtocol,
                 base::str_cat("the chief sent ", bytes.size(), " bytes as the training's position"),
@@ -115,6 +134,7 @@ TrainState decode_train_state(std::string_view bytes) {
   }
   std::memcpy(words.data(), bytes.data(), sizeof(words));
   TrainState state = from_position(words);
+  state.learning_rate = rate_from(words[kPositionWords], words[kPositionWords + 1]);
   state.sums = merge({std::string(bytes.substr(sizeof(words)))});
   if (!is_sane(state))
     throw Error(ErrorCode::kProtocol, "the chief sent a position that cannot be");
@@ -124,11 +144,12 @@ TrainState decode_train_state(std::string_view bytes) {
 void save_train_state(checkpoint::Writer& writer, const TrainState& state, const DataState& data) {
   checkpoint::write_integer(writer, "step", state.model_steps);
   checkpoint::write_integers(writer, kPosition, position_of(state), {kPositionWords});
+  checkpoint::write_integers(writer, kLearningRate, rate_words(state), {kRateWords});
   const std::string sums = encode(state.sums);
   std::vector<std::int64_t> words(sums.size() / sizeof(std::int64_t));
   std::memcpy(words.data(), sums.data(), sums.size());
   checkpoint::write_integers(writer, kSums, words, {static_cast<std::int64_t>(words.size())});
-  for (const Setting& setting : settings_of(data.plan)) {
+  for (const Setting& setting : settings_of(data)) {
     checkpoint::write_integer(writer, setting.tensor, setting.value);
   }
   checkpoint::write_integer(writer, kWorkers, data.plan.workers);
@@ -140,6 +161,10 @@ TrainState restore_train_state(const checkpoint::Reader& reader, const DataState
                                const observe::Logger& logger) {
   TrainState state = from_position(checkpoint::read_integers(reader, kPosition, kPositionWords));
   state.sums = restore_sums(reader);
+  if (reader.find(kLearningRate)) {  // older ones have none
+    const auto rate = checkpoint::read_integers(reader, kLearningRate, kRateWords);
+    state.learning_rate = rate_from(rate[0], rate[1]);
+  }
   if (!is_sane(state)) {
     throw Error(ErrorCode::kDataLoss,
                 base::str_cat("\"", reader.path(), "\" has a \"", kPosition, "\" that cannot be"),

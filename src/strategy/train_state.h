@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,12 +15,13 @@ namespace dtrain::inline v0::strategy {
 /// Where a call of fit() stands, beside the variables. With it the random numbers of what comes are
 /// known too: dropout counts by `model_steps` and examples, the order of examples by `epoch`.
 struct TrainState {
-  std::int64_t model_steps = 0;    ///< Updates over all calls of fit().
-  std::int64_t steps = 0;          ///< Updates of this one.
-  std::int64_t epoch = 0;          ///< From 0.
-  std::int64_t step_in_epoch = 0;  ///< Steps of it that are done.
-  bool stopped = false;            ///< on_epoch_end has ended the training.
-  model::Sums sums;                ///< Of the epoch so far.
+  std::int64_t model_steps = 0;              ///< Updates over all calls of fit().
+  std::int64_t steps = 0;                    ///< Updates of this one.
+  std::int64_t epoch = 0;                    ///< From 0.
+  std::int64_t step_in_epoch = 0;            ///< Steps of it that are done.
+  bool stopped = false;                      ///< on_epoch_end or a callback has ended the training.
+  std::optional<double> learning_rate = {};  ///< What callbacks have set.
+  model::Sums sums;                          ///< Of the epoch so far.
 
   bool operator==(const TrainState&) const = default;
 };
@@ -32,7 +34,8 @@ TrainState decode_train_state(std::string_view bytes);
 struct DataState {
   data::BatchPlanOptions plan;
   std::uint64_t model_seed = 0;
-  std::string metrics = {};  ///< What sums of an epoch count: their names.
+  std::int64_t steps_per_epoch = 0;  ///< As FitOptions has it.
+  std::string metrics = {};          ///< What sums of an epoch count: their names.
 };
 
 void save_train_state(checkpoint::Writer& writer, const TrainState& state, const DataState& data);

@@ -5,11 +5,14 @@
 #include <optional>
 
 #include "base/clock.h"
-#include "data/batcher.h"
 #include "dtrain/model.h"
-#include "model/objective.h"
+#include "strategy/batch_source.h"
+#include "strategy/callback_runner.h"
 #include "strategy/checkpointer.h"
+#include "strategy/class_weights.h"
 #include "strategy/evaluator.h"
+#include "strategy/finite_guard.h"
+#include "strategy/fit_options.h"
 #include "strategy/progress.h"
 #include "strategy/train_state.h"
 
@@ -19,29 +22,40 @@ namespace dtrain::inline v0::strategy {
 /// model's thread.
 class Trainer {
  public:
-  /// Borrows everything. Throws invalid_argument that names the option.
-  Trainer(Model::Impl& model, const Dataset& data, const FitOptions& options);
+  /// Borrows everything; `handle` is what callbacks get. Throws invalid_argument that names the
+  /// option.
+  Trainer(Model& handle, Model::Impl& model, const Dataset& data, const FitOptions& options);
+  Trainer(Model& handle, Model::Impl& model, const Pipeline& data, const FitOptions& options);
 
   History run();
 
  private:
+  Trainer(Model& handle, Model::Impl& model, const FitOptions& options, const FitData& data);
+  Trainer(Model& handle, Model::Impl& model, const FitOptions& options,
+          std::unique_ptr<BatchSource> source, const std::optional<Dataset>& validation);
+
   /// Whether there is nothing left to do.
   bool done() const;
   bool limit_reached() const;
-  std::size_t steps_per_epoch() const;
-  /// The rest of the epoch that state_ is in, as far as the limit allows.
-  void train_epoch();
+  /// False: it has not come to its end.
+  bool run_epoch(History& history);
+  /// The rest of the epoch that state_ is in; false: the limit came before its end.
+  bool train_epoch();
   void train_step();
+  /// Null: this worker has no example in the step.
+  const tensor::Batch* next_batch();
   /// With the epoch's sums merged.
   Logs finish_epoch();
-  bool stop_requested(int epoch, const Logs& logs);
 
   Model::Impl& model_;
   const FitOptions& options_;
-  data::Batcher batcher_;
+  const std::unique_ptr<BatchSource> source_;
+  CallbackRunner callbacks_;
   std::optional<Evaluator> validation_;
   Progress progress_;
   std::optional<Checkpointer> checkpointer_;
+  std::optional<ClassWeights> class_weights_;
+  FiniteGuard finite_;
   TrainState state_;
 };
 

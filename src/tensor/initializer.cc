@@ -4,11 +4,14 @@
 #include <array>
 #include <cmath>
 #include <numbers>
+#include <numeric>
+#include <vector>
 
 #include "base/identifier.h"
 #include "base/philox.h"
 #include "base/strings.h"
 #include "dtrain/error.h"
+#include "tensor/layout.h"
 
 namespace dtrain::inline v0 {
 
@@ -30,6 +33,9 @@ InitializerKind Initializer::named(std::string_view identifier) {
       {"he_normal", HeNormal{}},
       {"lecun_uniform", LecunUniform{}},
       {"lecun_normal", LecunNormal{}},
+      {"variance_scaling", VarianceScaling{}},
+      {"orthogonal", Orthogonal{}},
+      {"identity", Identity{}},
   };
   return base::find_named("initializer", identifier, kTable);
 }
@@ -114,10 +120,35 @@ void fill_truncated(const Source& source, double mean, double stddev, std::uint6
   }
 }
 
+/// A matrix of normal numbers made orthogonal by Gram and Schmidt's method, twice, because once
+/// leaves what rounding does. Its vectors lie one after the other.
+std::vector<double> orthogonal_vectors(const Source& source, std::size_t count,
+                                       std::size_t length) {
+  std::vector<double> vectors(count * length);
+  for (std::size_t i = 0; i < vectors.size(); ++i) vectors[i] = normal_pair(source, i, 0)[0];
+  const auto dot = [&](const double* a, const double* b) {
+    return std::inner_product(a, a + length, b, 0.0);
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    double* const mine = &vectors[i * length];
+    for (int pass = 0; pass < 2; ++pass) {
+      for (std::size_t j = 0; j < i; ++j) {
+        const double* const other = &vectors[j * length];
+        const double part = dot(mine, other);
+        for (std::size_t k = 0; k < length; ++k) mine[k] -= part * other[k];
+      }
+    }
+    const double size = std::sqrt(dot(mine, mine));
+    for (std::size_t k = 0; k < length; ++k) mine[k] /= size;
+  }
+  return vectors;
+}
+
 /// Fills a run of one variable by the kind of its initializer.
 struct Fill {
   std::uint64_t seed;
   std::string_view name;
+  const Shape& shape;
   Fans fans;
   std::uint64_t first;
   std::span<float> values;
@@ -155,6 +186,47 @@ struct Fill {
   void operator()(const HeNormal& kind) const { normal(kind.seed, 2.0 / fans.in); }
   void operator()(const LecunUniform& kind) const { uniform(kind.seed, 1.0 / fans.in); }
   void operator()(const LecunNormal& kind) const { normal(kind.seed, 1.0 / fans.in); }
+  void operator()(const VarianceScaling& kind) const {
+    double fan = fans.in;
+    if (kind.mode == FanMode::kFanOut) fan = fans.out;
+    if (kind.mode == FanMode::kFanAvg) fan = (fans.in + fans.out) / 2.0;
+    const double variance = static_cast<double>(kind.scale) / std::max(1.0, fan);
+    switch (kind.distribution) {
+      case ScaledDistribution::kTruncatedNormal:
+        return normal(kind.seed, variance);
+      case ScaledDistribution::kUniform:
+        return uniform(kind.seed, variance);
+      case ScaledDistribution::kUntruncatedNormal:
+        return fill_normal(source(kind.seed), 0.0, std::sqrt(variance), first, values);
+    }
+  }
+  void operator()(const Orthogonal& kind) const {
+    require_dimensions(shape.size() >= 2, "Orthogonal takes a variable of at least two dimensions");
+    const auto columns = static_cast<std::size_t>(shape.back());
+    const std::size_t rows = element_count(shape) / columns;
+    const std::size_t length = std::max(rows, columns);
+    const auto vectors = orthogonal_vectors(source(kind.seed), std::min(rows, columns), length);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t row = (first + i) / columns, column = (first + i) % columns;
+      const double value =
+          rows < columns ? vectors[row * length + column] : vectors[column * length + row];
+      values[i] = static_cast<float>(static_cast<double>(kind.gain) * value);
+    }
+  }
+  void operator()(const Identity& kind) const {
+    require_dimensions(shape.size() == 2, "Identity takes a matrix");
+    const auto columns = static_cast<std::uint64_t>(shape.back());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::uint64_t index = first + i;
+      values[i] = index / columns == index % columns ? kind.gain : 0.0F;
+    }
+  }
+  void require_dimensions(bool right, const char* needs) const {
+    if (right) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat("\"", name, "\" has the shape ", to_string(shape), ", but ", needs),
+                "Choose another initializer");
+  }
 };
 
 /// Refuses what an initializer cannot draw from, NaN included.
@@ -170,11 +242,27 @@ struct Check {
         base::str_cat(where, "RandomUniform's interval is [", kind.minval, ", ", kind.maxval, ")"),
         "Give a minval below maxval");
   }
+  void operator()(const Constant& kind) const { check_finite("Constant::value", kind.value); }
+  void operator()(const Orthogonal& kind) const { check_finite("Orthogonal::gain", kind.gain); }
+  void operator()(const Identity& kind) const { check_finite("Identity::gain", kind.gain); }
+  void operator()(const VarianceScaling& kind) const {
+    if (kind.scale > 0.0F && std::isfinite(kind.scale)) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                base::str_cat(where, "VarianceScaling::scale is ", kind.scale),
+                "Give a number above 0");
+  }
   void operator()(const RandomNormal& kind) const {
+    check_finite("RandomNormal::mean", kind.mean);
     check_stddev("RandomNormal::stddev", kind.stddev);
   }
   void operator()(const TruncatedNormal& kind) const {
+    check_finite("TruncatedNormal::mean", kind.mean);
     check_stddev("TruncatedNormal::stddev", kind.stddev);
+  }
+  void check_finite(std::string_view field, float value) const {
+    if (std::isfinite(value)) return;
+    throw Error(ErrorCode::kInvalidArgument, base::str_cat(where, field, " is ", value),
+                "Give a finite number");
   }
   void check_stddev(std::string_view field, float stddev) const {
     if (stddev >= 0.0F && std::isfinite(stddev)) return;
@@ -204,7 +292,7 @@ void initialize(const Initializer& initializer, const Shape& shape, std::uint64_
 
 void initialize_part(const Initializer& initializer, const Shape& shape, std::uint64_t seed,
                      std::string_view name, std::uint64_t first, std::span<float> values) {
-  std::visit(Fill{seed, name, fans_of(shape), first, values}, initializer);
+  std::visit(Fill{seed, name, shape, fans_of(shape), first, values}, initializer);
 }
 
 }  // namespace tensor

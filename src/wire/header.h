@@ -27,7 +27,7 @@ struct Header {
 };
 
 constexpr std::size_t kHeaderBytes = 24;
-constexpr std::uint16_t kProtocolVersion = 2;
+constexpr std::uint16_t kProtocolVersion = 3;
 
 using HeaderBytes = std::array<std::byte, kHeaderBytes>;
 

@@ -57,6 +57,19 @@ class JudgeTest(unittest.TestCase):
         self.assertAlmostEqual(verdict.summary.low, 1.5)
         self.assertIs(verdict.met, True)
 
+    def test_the_better_of_peers_is_chosen_within_a_repetition(self):
+        peers = lines.Largest((lines.Metric("one", "rate"), lines.Metric("other", "rate")))
+        check = lines.Check("rate", lines.Quotient(lines.Metric("own", "rate"), peers), 2.0)
+        verdict = lines.judge(check, results_of(own__rate=[20, 60], one__rate=[10, 10],
+                                                other__rate=[5, 30]))
+        self.assertEqual((verdict.summary.low, verdict.summary.high), (2.0, 2.0))
+        self.assertIs(verdict.met, True)
+
+    def test_there_is_no_better_one_where_a_peer_has_no_result(self):
+        peers = lines.Largest((lines.Metric("one", "rate"), lines.Metric("other", "rate")))
+        self.assertEqual(peers.values(results_of(one__rate=[1, 2], other__rate=[3])), {0: 3})
+        self.assertEqual(peers.values(results_of(other__rate=[3])), {})
+
 
 class LineTest(unittest.TestCase):
     def test_one_missed_check_misses_the_line(self):

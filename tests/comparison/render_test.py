@@ -11,10 +11,7 @@ def full_results():
     results = Results(date="2026-11-22", repetitions=3, commit="abc", machine={"processor": "EPYC"})
     for line in lines.all_lines():
         for check in line.checks:
-            figure = check.figure
-            metrics = ([figure] if isinstance(figure, lines.Metric)
-                       else [figure.numerator, figure.denominator])
-            for metric in metrics:
+            for metric in check.figure.metrics():
                 for repetition in range(3):
                     results.add(metric.result, metric.metric, repetition, 2.0 + repetition)
     return results

@@ -32,7 +32,7 @@ class LinkOutputTest(unittest.TestCase):
 
 
 class FirstLossTest(unittest.TestCase):
-    def test_is_the_same_of_all_peers(self):
+    def test_is_the_same_of_all_who_train_a_workload(self):
         results = Results()
         results.add("tensorflow/training/mlp/local", "first_loss", 0, 2.3295)
         results.add("pytorch/training/mlp/local", "first_loss", 0, 2.3296)
@@ -41,6 +41,15 @@ class FirstLossTest(unittest.TestCase):
         results.add("tensorflow/training/mlp/w1s1", "first_loss", 0, 2.4)
         self.assertIn("w1s1 2.400000", runner.differing_losses(results, 0)[0])
         self.assertEqual(runner.differing_losses(results, 1), [])
+
+    def test_is_dtrains_too(self):
+        results = Results()
+        results.add("training/wide/local", "first_loss", 0, 0.69)
+        results.add("pytorch/training/wide/local", "first_loss", 0, 0.70)
+        results.add("pytorch/training/small/local", "first_loss", 0, 2.3)
+        differing = runner.differing_losses(results, 0)
+        self.assertEqual(len(differing), 1)
+        self.assertIn("of wide differ", differing[0])
 
 
 class RunAllTest(unittest.TestCase):

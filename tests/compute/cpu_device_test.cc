@@ -1,6 +1,6 @@
 #include "compute/cpu_device.h"
 
-#include "device_suite.h"
+#include "device_suite/device_suite.h"
 #include "dtrain/error.h"
 #include "support/seed.h"
 
@@ -60,15 +60,21 @@ TEST(CpuDevice, ElementwiseBitsAreTheSameWithEveryInstructionSetAndThreadCount) 
       const auto device = c.make();
       const OnDevice<float> x(*device, in), gradient(*device, in);
       const OnDevice<float> loss_gradient(*device, in), losses(*device, std::vector<float>(rows));
-      device->activate(activation, x.matrix(rows, columns), x.matrix(rows, columns));
-      device->activate_backward(activation, x.matrix(rows, columns), gradient.matrix(rows, columns),
-                                gradient.matrix(rows, columns));
+      const OnDevice<float> y(*device, in);
+      device->activate({.activation = activation,
+                        .in = x.matrix(rows, columns),
+                        .out = y.matrix(rows, columns)});
+      device->activate_backward({.activation = activation,
+                                 .in = x.matrix(rows, columns),
+                                 .out = y.matrix(rows, columns),
+                                 .out_gradient = gradient.matrix(rows, columns),
+                                 .in_gradient = gradient.matrix(rows, columns)});
       device->loss({.function = LossFunction::kSparseCrossEntropyLogits,
-                    .outputs = x.matrix(rows, columns),
+                    .outputs = y.matrix(rows, columns),
                     .labels = labels,
                     .gradient = loss_gradient.matrix(rows, columns),
                     .losses = losses.span()});
-      std::vector<float> all = x.host();
+      std::vector<float> all = y.host();
       for (const auto& part : {gradient.host(), loss_gradient.host(), losses.host()}) {
         all.insert(all.end(), part.begin(), part.end());
       }
@@ -76,6 +82,70 @@ TEST(CpuDevice, ElementwiseBitsAreTheSameWithEveryInstructionSetAndThreadCount) 
     }
     for (const auto& result : results)
       EXPECT_EQ(result, results.front()) << activation_name(activation);
+  }
+}
+
+/// Appends `elements` to `all`.
+void append(std::vector<float>& all, const std::vector<float>& elements) {
+  all.insert(all.end(), elements.begin(), elements.end());
+}
+
+std::vector<float> pooled_and_normalized(Device& device, const std::vector<float>& in) {
+  const WindowAxis axis = window_axis(12, 3, WindowPadding::kSame, {.stride = 2});
+  const PoolingShape shape{20, axis, axis, 19};
+  const std::size_t rows = 20 * 12 * 12, columns = 19;
+  const std::span<const float> images = std::span(in).first(rows * columns);
+  const OnDevice<float> x(device, images), y(device, images), gradient(device, images);
+  const OnDevice<float> out(device, images.first(shape.out_count()));
+  const OnDevice<float> mean(device, images.first(rows)), inverse(device, images.first(rows));
+  std::vector<float> all;
+  for (const auto function : {PoolingFunction::kMax, PoolingFunction::kAverage}) {
+    device.pooling({.function = function, .shape = shape, .in = x.span(), .out = out.span()});
+    device.pooling_backward({.function = function,
+                             .shape = shape,
+                             .in = x.span(),
+                             .out = out.span(),
+                             .out_gradient = out.span(),
+                             .in_gradient = gradient.span()});
+    append(all, out.host());
+    append(all, gradient.host());
+  }
+  const auto means = mean.span().first(columns), variances = inverse.span().first(columns);
+  device.batch_normalization({.in = x.matrix(rows, columns),
+                              .mean = means,
+                              .variance = variances,
+                              .out = y.matrix(rows, columns)});
+  append(all, y.host());
+  device.batch_normalization_backward({.in = x.matrix(rows, columns),
+                                       .mean = means,
+                                       .variance = variances,
+                                       .out_gradient = gradient.matrix(rows, columns),
+                                       .in_gradient = gradient.matrix(rows, columns)});
+  append(all, gradient.host());
+  device.layer_normalization({.in = x.matrix(rows, columns),
+                              .mean = mean.span(),
+                              .inverse_deviation = inverse.span(),
+                              .out = y.matrix(rows, columns)});
+  device.layer_normalization_backward({.in = x.matrix(rows, columns),
+                                       .mean = mean.span(),
+                                       .inverse_deviation = inverse.span(),
+                                       .out_gradient = gradient.matrix(rows, columns),
+                                       .gamma_gradient = out.span().first(columns),
+                                       .in_gradient = gradient.matrix(rows, columns)});
+  append(all, y.host());
+  append(all, gradient.host());
+  append(all, out.host());
+  return all;
+}
+
+TEST(CpuDevice, PoolingAndNormalizationHaveTheSameBitsEverywhere) {
+  const std::vector<float> in = random_floats(20 * 12 * 12 * 19, support::seed());
+  std::vector<float> first;
+  for (const DeviceCase& c : all_cpu_devices()) {
+    const auto device = c.make();
+    const std::vector<float> result = pooled_and_normalized(*device, in);
+    if (first.empty()) first = result;
+    EXPECT_EQ(result, first) << device->description();
   }
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/philox.h"
 #include "compute/dispatch.h"
-#include "device_suite.h"
+#include "device_suite/device_suite.h"
 #include "dtrain/error.h"
 #include "support/seed.h"
 

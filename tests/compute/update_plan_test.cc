@@ -80,6 +80,26 @@ TEST(UpdatePlan, FactorsOfClippingGoToTheirVariables) {
   EXPECT_EQ(value_of(values, "b/bias"), 0.0F);
 }
 
+TEST(UpdatePlan, StatisticsAreSubtractedWhateverTheOptimizerAndClippingAre) {
+  const UpdateRules rules{.clipping = {.value = 0.25F},
+                          .groups = {{.variables = {"*/bias"}, .learning_rate_factor = 0.5F},
+                                     {.variables = {"b/bias"}, .statistics = true}}};
+  for (const std::size_t piece : {1, 7, 1000}) {
+    const std::vector<float> values =
+        updated(Sgd{.learning_rate = 1.0F, .weight_decay = 0.5F}, rules, piece);
+    EXPECT_EQ(value_of(values, "a/bias"), 1.0F - 0.25F - 0.125F);
+    EXPECT_EQ(value_of(values, "b/bias"), 0.0F);
+  }
+  const UpdatePlan plan(
+      kLayout, Adam{},
+      {.clipping = {.global_norm = 1.0F}, .groups = {{.variables = {"b/*"}, .statistics = true}}});
+  std::size_t counted = 0;
+  (void)plan.clip_factors(kLayout, 1.0, [&](std::size_t /*begin*/, std::size_t count, SquareSum&) {
+    counted += count;
+  });
+  EXPECT_EQ(counted, 23U) << "the kernel and the bias of a alone";
+}
+
 TEST(UpdatePlan, MistakesInGroupsAreNamed) {
   const auto says = [](const char* what, const UpdateRules& rules) {
     EXPECT_NE(error_of(rules).find(what), std::string::npos) << error_of(rules);
@@ -94,6 +114,8 @@ TEST(UpdatePlan, MistakesInGroupsAreNamed) {
   says("groups[0].learning_rate_factor is -1. Give a number of at least 0",
        {.groups = {{.variables = {"*"}, .learning_rate_factor = -1.0F}}});
   says("groups[0] names no variable", {.groups = {{.frozen = true}}});
+  says("groups[0] has statistics with other exceptions",
+       {.groups = {{.variables = {"*"}, .frozen = true, .statistics = true}}});
   says("every variable is frozen", {.groups = {{.variables = {"*"}, .frozen = true}}});
   says("Clipping::norm is -2. Give a number of at least 0", {.clipping = {.norm = -2.0F}});
   says("Give at most one of them", {.clipping = {.value = 1.0F, .global_norm = 1.0F}});

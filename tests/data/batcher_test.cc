@@ -2,29 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/philox.h"
 #include "data/data_testing.h"
-
-namespace {
-std::size_t allocations = 0;
-}
-
-void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-// Not inlined: gcc would take the free for that of another operator new's memory.
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t /*bytes*/) noexcept {
-  std::free(memory);
-}
+#include "support/seed.h"
 
 namespace dtrain::inline v0::data {
 namespace {
@@ -159,6 +144,37 @@ TEST(Batcher, GathersWhatTheModelNamesInItsOrder) {
   }
 }
 
+TEST(Batcher, AllWorkersTogetherGatherEachExampleOncePerEpoch) {
+  base::PhiloxStream random(support::seed());
+  for (int repetition = 0; repetition < 60; ++repetition) {
+    const std::size_t count = 1 + random.below(60);
+    const Dataset data = mixed(count);
+    BatchPlanOptions options{
+        .examples = count,
+        .batch_size = 1 + random.below(20),
+        .scope = random.below(2) == 0 ? BatchScope::kGlobal : BatchScope::kWorker,
+        .workers = static_cast<int>(1 + random.below(9)),
+        .shuffle = random.below(4) != 0,
+        .seed = random.bits64()};
+    const std::uint64_t epoch = random.below(100);
+    std::vector<int> seen(count);
+    for (; options.rank < options.workers; ++options.rank) {
+      Batcher batcher(data, options, {.inputs = {"name"}, .outputs = {"class"}});
+      batcher.start_epoch(epoch);
+      for (std::size_t step = 0; step < batcher.plan().steps_per_epoch(); ++step) {
+        const tensor::Batch* batch = batcher.batch(step);
+        if (batch == nullptr) continue;
+        for (std::size_t i = 0; i < batch->size; ++i) {
+          const auto id = batch->targets[0].as<std::int32_t>()[i];
+          EXPECT_EQ(batch->inputs[0].as<std::string_view>()[i], "name " + std::to_string(id));
+          ++seen.at(static_cast<std::size_t>(id));
+        }
+      }
+    }
+    EXPECT_EQ(seen, std::vector<int>(count, 1));
+  }
+}
+
 TEST(Batcher, WithoutNamesItGathersEverythingInTheDataSetsOrder) {
   Batcher batcher(mixed(3), {.examples = 3, .batch_size = 3});
   EXPECT_EQ(batcher.batch(0)->inputs.size(), 3U);
@@ -184,18 +200,6 @@ TEST(Batcher, ListsBothSidesWhenNamesDoNotMatch) {
        "no feature is called \"x2\""});
   expect_error([&] { batcher_for({.outputs = {"y"}}); }, ErrorCode::kInvalidArgument,
                {"outputs are \"y\"", "targets are \"class\" (int32, ())"});
-}
-
-TEST(Batcher, AllocatesNothingAfterItsConstruction) {
-  Batcher batcher(mixed(100), {.examples = 100, .batch_size = 7, .workers = 3, .rank = 1});
-  const std::size_t before = allocations;
-  for (std::uint64_t epoch = 0; epoch < 3; ++epoch) {
-    batcher.start_epoch(epoch);
-    for (std::size_t step = 0; step < batcher.plan().steps_per_epoch(); ++step) {
-      batcher.batch(step);
-    }
-  }
-  EXPECT_EQ(allocations, before);
 }
 
 TEST(Batcher, APlanForAnotherDataSetIsABug) {

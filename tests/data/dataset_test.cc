@@ -98,9 +98,9 @@ TEST(Dataset, FromMemoryChecksValues) {
   const std::vector<float> wrong = {0, 0, 0, NAN};
   const std::vector<std::int32_t> negative = {0, -3};
   expect_invalid([&] { Dataset::from_memory(wrong, {2}); },
-                 {"element 1 of feature \"features\" of example 1 is nan"});
+                 {"feature \"features\" of example 1 is nan in element 1"});
   expect_invalid([&] { Dataset::from_memory(fine, {2}, wrong, {2}); },
-                 {"element 1 of target \"targets\" of example 1 is nan"});
+                 {"target \"targets\" of example 1 is nan in element 1"});
   expect_invalid([&] { Dataset::from_memory(fine, {2}, negative); },
                  {"target \"targets\" of example 1 is -3"});
 }

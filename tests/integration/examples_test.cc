@@ -46,6 +46,28 @@ TEST(Examples, DigitsTrainsAloneAndOnClusters) {
   }
 }
 
+TEST(Examples, DigitsLearnsMoreWithConvolutions) {
+  const std::string output =
+      run_example({.workers = 1,
+                   .servers = 0,
+                   .command = {DTRAIN_EXAMPLES "/digits", "--mode", "local", "--model", "conv",
+                               "--epochs", "40", "--data", DTRAIN_DATA}});
+  EXPECT_GE(accuracy_in(output), 0.97) << output;
+}
+
+TEST(Examples, AdultTrainsFromRawTextAloneAndOnClusters) {
+  for (const char* mode : {"local", "sync", "async"}) {
+    const bool local = std::string(mode) == "local";
+    const std::string output =
+        run_example({.workers = local ? 1 : 2,
+                     .servers = local ? 0 : 2,
+                     .command = {DTRAIN_EXAMPLES "/adult", "--mode", mode, "--data", DTRAIN_DATA}});
+    const std::size_t at = output.rfind("test auc ");
+    ASSERT_NE(at, std::string::npos) << output;
+    EXPECT_GE(std::atof(output.c_str() + at + 9), 0.905) << mode << "\n" << output;
+  }
+}
+
 TEST(Examples, DigitsGoesOnFromItsCheckpointsAloneAndOnAnotherCluster) {
   const support::TemporaryFolder folder;
   const auto train = [&](const char* mode, int servers, const char* epochs) {

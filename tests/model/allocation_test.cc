@@ -1,70 +1,15 @@
-// Counts what a step allocates, by standing in for the C library's malloc and its kin (operator new
-// ends there too). Sanitizers stand in the same place.
 #include <gtest/gtest.h>
-
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
 
 #include "batch.h"
 #include "compute/cpu_device.h"
 #include "model/network.h"
-
-#if defined(__has_feature)
-#define DTRAIN_HAS_FEATURE(name) __has_feature(name)
-#else
-#define DTRAIN_HAS_FEATURE(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-    DTRAIN_HAS_FEATURE(address_sanitizer) || DTRAIN_HAS_FEATURE(thread_sanitizer)
-#define DTRAIN_COUNTS_ALLOCATIONS 0
-#else
-#define DTRAIN_COUNTS_ALLOCATIONS 1
-#endif
-
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-#if DTRAIN_COUNTS_ALLOCATIONS
-// Visible, or shared libraries (operator new is in one) would not find them.
-#pragma GCC visibility push(default)
-extern "C" {
-void* __libc_malloc(std::size_t size);
-void* __libc_calloc(std::size_t count, std::size_t size);
-void* __libc_realloc(void* memory, std::size_t size);
-void* __libc_memalign(std::size_t alignment, std::size_t size);
-
-void* malloc(std::size_t size) noexcept {
-  ++allocations;
-  return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) noexcept {
-  ++allocations;
-  return __libc_calloc(count, size);
-}
-void* realloc(void* memory, std::size_t size) noexcept {
-  ++allocations;
-  return __libc_realloc(memory, size);
-}
-void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
-  ++allocations;
-  return __libc_memalign(alignment, size);
-}
-int posix_memalign(void** memory, std::size_t alignment, std::size_t size) noexcept {
-  ++allocations;
-  *memory = __libc_memalign(alignment, size);
-  return *memory == nullptr ? ENOMEM : 0;
-}
-}
-#pragma GCC visibility pop
-#endif
+#include "support/allocations.h"
 
 namespace dtrain::inline v0::model {
 namespace {
 
 TEST(Allocation, AStepAllocatesNothingAfterTheFirstOfItsSize) {
-  if (!DTRAIN_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer owns the allocator";
+  if (!support::counts_allocations()) GTEST_SKIP() << "a sanitizer owns the allocator";
   for (const int threads : {1, 2}) {
     const auto device = compute::cpu_device({.threads = threads});
     Network network({.input_shape = {300},
@@ -91,20 +36,43 @@ TEST(Allocation, AStepAllocatesNothingAfterTheFirstOfItsSize) {
       network.evaluate_step(batch, sums);
       network.predict(batch, std::span(out).first(batch.size * 10));
     };
-    const long before_first = allocations;
+    const long before_first = support::allocations();
     all(whole);
-    EXPECT_GT(allocations, before_first) << "the counter does not count";
-    const long before = allocations;
+    EXPECT_GT(support::allocations(), before_first) << "the counter does not count";
+    const long before = support::allocations();
     for (int i = 0; i < 5; ++i) {
       all(whole);
       all(smaller);
     }
-    EXPECT_EQ(allocations, before) << threads << " threads";
+    EXPECT_EQ(support::allocations(), before) << threads << " threads";
   }
 }
 
+TEST(Allocation, NeitherDoGraphsWithPreprocessing) {
+  if (!support::counts_allocations()) GTEST_SKIP() << "a sanitizer owns the allocator";
+  Functional model;
+  const auto plain = model.input({.shape = {3}, .name = "an input with a long name"});
+  const auto raw = model.input({.shape = {3}, .name = "another input with a long name"});
+  const auto normal = model.add(Normalization{.mean = {1}, .variance = {4}}, {raw});
+  std::vector<SymbolicTensor> terms;
+  for (int i = 0; i < 20; ++i) terms.push_back(model.add(Dense{2}, {i % 2 == 0 ? plain : normal}));
+  model.output(model.add(Multiply{}, {model.add(Add{}, terms), terms[0]}));
+  const auto device = compute::cpu_device();
+  Network network(model, 1, *device);
+  network.set_objective("mse", {});
+  const std::vector<float> inputs(12, 0.5F), targets(8, 1.0F);
+  const auto view = tensor::view_of(std::span(inputs), {4, 3});
+  const tensor::Batch batch{
+      .size = 4, .inputs = {view, view}, .targets = {tensor::view_of(std::span(targets), {4, 2})}};
+  Sums sums;
+  network.train_step(batch, 0, sums);
+  const long before = support::allocations();
+  for (int i = 1; i < 5; ++i) network.train_step(batch, i, sums);
+  EXPECT_EQ(support::allocations(), before);
+}
+
 TEST(Allocation, NeitherDoWeightsIntegerTargetsAndMetricsThatCount) {
-  if (!DTRAIN_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer owns the allocator";
+  if (!support::counts_allocations()) GTEST_SKIP() << "a sanitizer owns the allocator";
   const auto device = compute::cpu_device();
   Network network({.input_shape = {30}, .layers = {Dense{4, Activation::kSigmoid}}}, 1, *device);
   network.set_objective("binary_crossentropy",
@@ -118,13 +86,13 @@ TEST(Allocation, NeitherDoWeightsIntegerTargetsAndMetricsThatCount) {
   batch.targets = {tensor::view_of(std::span(examples.labels), {64, 4})};
   Sums sums;
   network.train_step(batch, 0, sums);
-  const long before = allocations;
+  const long before = support::allocations();
   for (int i = 1; i < 5; ++i) {
     sums.reset();
     network.train_step(batch, i, sums);
     network.evaluate_step(batch, sums);
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(support::allocations(), before);
 }
 
 }  // namespace

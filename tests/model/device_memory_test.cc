@@ -47,13 +47,69 @@ class SeparateMemory final : public Device {
     expect_own(out.data());
     cpu_->column_sums(in, out);
   }
-  void activate(Activation activation, ConstMatrix in, Matrix out) override {
-    expect_own(in.data);
-    cpu_->activate(activation, in, out);
+  void activate(const compute::ActivationPass& pass) override {
+    expect_own(pass.in.data);
+    cpu_->activate(pass);
   }
-  void activate_backward(Activation activation, ConstMatrix out, ConstMatrix out_gradient,
-                         Matrix in_gradient) override {
-    cpu_->activate_backward(activation, out, out_gradient, in_gradient);
+  void activate_backward(const compute::ActivationBackwardPass& pass) override {
+    cpu_->activate_backward(pass);
+  }
+  void convolution(const compute::ConvolutionPass& pass) override {
+    expect_own(pass.in.data());
+    expect_own(pass.kernel.data());
+    expect_own(pass.out.data());
+    cpu_->convolution(pass);
+  }
+  void convolution_backward(const compute::ConvolutionBackwardPass& pass) override {
+    expect_own(pass.out_gradient.data());
+    cpu_->convolution_backward(pass);
+  }
+  void pooling(const compute::PoolingPass& pass) override { cpu_->pooling(pass); }
+  void pooling_backward(const compute::PoolingBackwardPass& pass) override {
+    cpu_->pooling_backward(pass);
+  }
+  void batch_normalization(const compute::BatchNormalizationPass& pass) override {
+    cpu_->batch_normalization(pass);
+  }
+  void batch_inference(const compute::BatchInferencePass& pass) override {
+    cpu_->batch_inference(pass);
+  }
+  void batch_normalization_backward(const compute::BatchNormalizationBackwardPass& pass) override {
+    cpu_->batch_normalization_backward(pass);
+  }
+  void layer_normalization(const compute::LayerNormalizationPass& pass) override {
+    cpu_->layer_normalization(pass);
+  }
+  void layer_normalization_backward(const compute::LayerNormalizationBackwardPass& pass) override {
+    cpu_->layer_normalization_backward(pass);
+  }
+  void unit_rows(const compute::UnitRowsPass& pass) override { cpu_->unit_rows(pass); }
+  void unit_rows_backward(const compute::UnitRowsBackwardPass& pass) override {
+    cpu_->unit_rows_backward(pass);
+  }
+  void combine(const compute::CombinePass& pass) override { cpu_->combine(pass); }
+  void copy_rows(const compute::CopyRowsPass& pass) override { cpu_->copy_rows(pass); }
+  void broadcast(const compute::BroadcastPass& pass) override { cpu_->broadcast(pass); }
+  void broadcast_backward(const compute::BroadcastBackwardPass& pass) override {
+    cpu_->broadcast_backward(pass);
+  }
+  void dot(const compute::DotPass& pass) override { cpu_->dot(pass); }
+  void dot_backward(const compute::DotBackwardPass& pass) override { cpu_->dot_backward(pass); }
+  void gather_bags(const compute::GatherBagsPass& pass) override { cpu_->gather_bags(pass); }
+  void scatter_bags(const compute::ScatterBagsPass& pass) override { cpu_->scatter_bags(pass); }
+  void moving_average(std::span<float> average, std::span<const float> values,
+                      float momentum) override {
+    cpu_->moving_average(average, values, momentum);
+  }
+  void scale(std::span<const float> in, float factor, std::span<float> out) override {
+    cpu_->scale(in, factor, out);
+  }
+  double penalty(const compute::Penalty& penalty, std::span<const float> values) override {
+    return cpu_->penalty(penalty, values);
+  }
+  void penalty_gradient(const compute::Penalty& penalty, std::span<const float> values,
+                        std::span<float> gradients) override {
+    cpu_->penalty_gradient(penalty, values, gradients);
   }
   void dropout(const DropoutPass& pass) override {
     expect_own(pass.example_indices.data());
@@ -150,13 +206,14 @@ TEST(DeviceMemory, RowsGoToTheDeviceAndTheirGradientsComeBack) {
                         .input_dim = 9, .output_dim = 2, .embeddings_initializer = Constant{0.5F}},
                     Flatten{}, Dense{1}}},
         1, device, {.rows_elsewhere = rows_elsewhere});
-    network.set_fetch_rows([](std::span<const std::uint64_t> /*keys*/, std::span<float> values) {
-      std::ranges::fill(values, 0.5F);
+    network.set_fetch_rows([](std::span<const RowRequest> requests) {
+      for (const RowRequest& request : requests) std::ranges::fill(request.values, 0.5F);
     });
     network.set_objective(MeanSquaredError{}, {});
     Sums sums;
     network.train_step(examples.batch(), 0, sums);
-    const auto gradients = network.row_gradients();
+    if (!rows_elsewhere) return std::pair(sums.mean_loss(), std::vector<float>());
+    const auto gradients = network.row_gradients(0);
     return std::pair(sums.mean_loss(), std::vector(gradients.begin(), gradients.end()));
   };
   SeparateMemory separate;

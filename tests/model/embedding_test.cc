@@ -7,7 +7,6 @@
 #include "batch.h"
 #include "compute/cpu_device.h"
 #include "dtrain/error.h"
-#include "model/build.h"
 #include "model/network.h"
 #include "tensor/initializer.h"
 
@@ -108,12 +107,15 @@ TEST(Embedding, RowsFromElsewhereGiveTheSameBits) {
   Network whole(description(), kSeed, *device);
   Network rows(description(), kSeed, *device, {.rows_elsewhere = true});
   EXPECT_EQ(rows.layout().find("embedding/embeddings"), nullptr);
-  ASSERT_TRUE(rows.row_table());
-  EXPECT_EQ(rows.row_table()->rows, 6);
-  EXPECT_EQ(rows.row_table()->seed, kSeed);
+  ASSERT_EQ(rows.row_tables().size(), 1U);
+  EXPECT_EQ(rows.row_tables()[0].rows, 6);
+  EXPECT_EQ(rows.row_tables()[0].seed, kSeed);
   const std::vector<float> table = first_table();
   std::vector<std::vector<std::uint64_t>> asked;
-  rows.set_fetch_rows([&](std::span<const std::uint64_t> keys, std::span<float> values) {
+  rows.set_fetch_rows([&](std::span<const RowRequest> requests) {
+    ASSERT_EQ(requests.size(), 1U);
+    const auto& [index, keys, values] = requests[0];
+    EXPECT_EQ(index, 0U);
     asked.emplace_back(keys.begin(), keys.end());
     for (std::size_t i = 0; i < keys.size(); ++i) {
       std::copy_n(table.data() + 2 * keys[i], 2, values.data() + 2 * i);
@@ -126,11 +128,11 @@ TEST(Embedding, RowsFromElsewhereGiveTheSameBits) {
   rows.train_step(data.batch(), 0, sums);
   EXPECT_EQ(sums.mean_loss(), whole_sums.mean_loss());
   ASSERT_EQ(asked, (std::vector<std::vector<std::uint64_t>>{{0, 1, 2, 5}}));
-  EXPECT_TRUE(std::ranges::equal(rows.row_keys(), asked[0]));
+  EXPECT_TRUE(std::ranges::equal(rows.row_keys(0), asked[0]));
   const tensor::LayoutEntry entry = whole.layout().at("embedding/embeddings");
   for (std::size_t i = 0; i < 8; ++i) {
     const std::size_t row = asked[0][i / 2];
-    EXPECT_EQ(rows.row_gradients()[i], whole.gradients()[entry.offset + 2 * row + i % 2]);
+    EXPECT_EQ(rows.row_gradients(0)[i], whole.gradients()[entry.offset + 2 * row + i % 2]);
   }
   // Evaluation and prediction fetch the rows of their own batches.
   std::vector<float> out(1), whole_out(1);
@@ -157,11 +159,14 @@ TEST(Embedding, IdsThatAreNoneAreNamed) {
     std::vector<float> out(4);
     return message_of([&] { network.predict(data.batch(), out); });
   };
-  EXPECT_EQ(says(1.5F), "[INVALID_ARGUMENT] id 1 of example 42 is 1.5. Ids are integers from 0.");
-  EXPECT_EQ(
-      says(-1.0F),
-      "[INVALID_ARGUMENT] id 1 of example 42 is -1, but the embedding has 33554432 rows. Give "
-      "ids from 0 to 33554431, or raise input_dim.");
+  EXPECT_EQ(says(1.5F),
+            "[INVALID_ARGUMENT] embedding \"embedding\": id 1 of example 42 is 1.5. Ids are "
+            "integers from "
+            "0.");
+  EXPECT_EQ(says(-1.0F),
+            "[INVALID_ARGUMENT] embedding \"embedding\": id 1 of example 42 is -1, but the "
+            "embedding has 33554432 rows. Give "
+            "ids from 0 to 33554431, or raise input_dim.");
   for (const float id : {16777216.0F, -1e30F, std::numeric_limits<float>::quiet_NaN()}) {
     EXPECT_NE(says(id).find("floats tell ids apart below 16777216 only. Give integer features"),
               std::string::npos)
@@ -185,16 +190,18 @@ TEST(Embedding, IntegersAreOnlyForIds) {
   EXPECT_NE(
       message_of([&] {
         network.predict({.size = 1, .inputs = {tensor::view_of(std::span(inputs), {1, 3})}}, out);
-      }).find("Give them as float32"),
+      }).find("the inputs are int64, but the model takes float32"),
       std::string::npos);
 }
 
 TEST(Embedding, WhatCannotBeBuiltIsRefused) {
   const auto says = [](const std::vector<Layer>& layers) {
-    return message_of([&] { build_stages({.input_shape = {3}, .layers = layers}, 1); });
+    return message_of(
+        [&] { build_graph(to_functional({.input_shape = {3}, .layers = layers}), 1); });
   };
   EXPECT_NE(says({Dense{2}, Embedding{.input_dim = 2, .output_dim = 2}})
-                .find("layer 1 (\"embedding\"): Embedding takes ids, not what another layer gives"),
+                .find("layer 1 (\"embedding\"): Embedding takes ids, but its input is what a layer "
+                      "that computes gives"),
             std::string::npos);
   EXPECT_NE(says({Embedding{.input_dim = 0, .output_dim = 2}})
                 .find("Embedding::input_dim is 0 and output_dim 2"),

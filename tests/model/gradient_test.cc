@@ -2,6 +2,7 @@
 // every loss.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/philox.h"
@@ -36,12 +37,16 @@ Examples examples_for(const Network& network, bool sparse) {
   return examples;
 }
 
-void check_gradients(const std::vector<Layer>& layers, const Loss& loss, Shape input_shape = {6}) {
+/// `ids`: inputs are whole numbers below it.
+void check_gradients(const Functional& model, const Loss& loss, std::int64_t ids = 0) {
   const auto device = compute::cpu_device();
-  Network network({.input_shape = std::move(input_shape), .layers = layers}, kSeed, *device);
+  Network network(model, kSeed, *device);
   network.set_objective(loss, {});
-  const Examples examples =
+  Examples examples =
       examples_for(network, std::holds_alternative<SparseCategoricalCrossentropy>(loss));
+  for (std::size_t i = 0; ids > 0 && i < examples.inputs.size(); ++i) {
+    examples.inputs[i] = static_cast<float>((i * 7 + i / 3) % static_cast<std::size_t>(ids));
+  }
   const auto loss_now = [&] {
     Sums sums;
     network.train_step(examples.batch(), 3, sums);
@@ -51,6 +56,8 @@ void check_gradients(const std::vector<Layer>& layers, const Loss& loss, Shape i
   const std::vector<float> gradients(network.gradients().begin(), network.gradients().end());
   double largest = 0;
   for (const tensor::LayoutEntry& entry : network.layout().entries()) {
+    // What is subtracted from a running average is no slope.
+    if (std::ranges::count(network.statistics(), entry.name) > 0) continue;
     for (std::size_t i = entry.offset; i < entry.end(); ++i) {
       float& value = network.mutable_values()[i];
       const float kept = value;
@@ -69,6 +76,10 @@ void check_gradients(const std::vector<Layer>& layers, const Loss& loss, Shape i
     }
   }
   EXPECT_GT(largest, 0.01) << "nothing was checked: all gradients are almost zero";
+}
+
+void check_gradients(const std::vector<Layer>& layers, const Loss& loss, Shape input_shape = {6}) {
+  check_gradients(to_functional({.input_shape = std::move(input_shape), .layers = layers}), loss);
 }
 
 const Loss kLogits = SparseCategoricalCrossentropy{.from_logits = true};
@@ -122,6 +133,77 @@ TEST(Gradient, OfDenseOverTheLastOfSeveralDimensionsAndFlatten) {
 
 TEST(Gradient, OfDenseWithoutBias) {
   check_gradients({Dense{.units = 5, .activation = Activation::kElu, .use_bias = false}, Dense{3}},
+                  kLogits);
+}
+
+TEST(Gradient, OfConvolutions) {
+  check_gradients(
+      {Conv2D{.filters = 3, .kernel_size = {3, 2}, .activation = Activation::kTanh},
+       Conv2D{.filters = 2, .kernel_size = {2, 2}, .strides = {2, 1}, .padding = Padding::kSame},
+       Flatten{}, Dense{3}},
+      kLogits, {6, 5, 2});
+  check_gradients(
+      {Conv2D{.filters = 4, .kernel_size = {2, 2}, .dilation_rate = {2, 1}, .groups = 2},
+       Flatten{}},
+      MeanSquaredError{}, {5, 4, 2});
+  check_gradients({Conv1D{.filters = 3, .kernel_size = 3, .padding = Padding::kCausal},
+                   Conv1D{.filters = 2, .kernel_size = 2, .strides = 2}, Flatten{}},
+                  MeanSquaredError{}, {7, 2});
+  check_gradients(
+      {DepthwiseConv2D{.kernel_size = {3, 3}, .padding = Padding::kSame, .depth_multiplier = 2},
+       Flatten{}, Dense{2}},
+      MeanSquaredError{}, {4, 4, 3});
+}
+
+TEST(Gradient, ThroughPooling) {
+  const Dense front{4, Activation::kTanh};
+  check_gradients({front, MaxPooling2D{.pool_size = {2, 2}}, Flatten{}, Dense{2}},
+                  MeanSquaredError{}, {4, 5, 2});
+  check_gradients(
+      {front, AveragePooling2D{.pool_size = {3, 2}, .strides = {1, 1}, .padding = Padding::kSame},
+       Flatten{}},
+      MeanSquaredError{}, {4, 5, 2});
+  check_gradients({front, GlobalAveragePooling2D{}}, MeanSquaredError{}, {4, 5, 2});
+  check_gradients({front, GlobalMaxPooling1D{}}, MeanSquaredError{}, {5, 2});
+}
+
+TEST(Gradient, OfNormalization) {
+  check_gradients({Dense{5, Activation::kTanh}, BatchNormalization{}, Dense{3}}, kLogits);
+  check_gradients({Dense{5, Activation::kTanh}, LayerNormalization{}, Dense{3}}, kLogits);
+  check_gradients({Conv1D{.filters = 3, .kernel_size = 2}, BatchNormalization{}, Flatten{}},
+                  MeanSquaredError{}, {4, 2});
+}
+
+TEST(Gradient, OfGraphsThatMergeAndShareLayers) {
+  Functional model;
+  const auto in = model.input({.shape = {6}});
+  const auto left = model.add(Dense{4, Activation::kTanh}, {in});
+  const auto right = model.add(Dense{4, Activation::kSigmoid}, {in});
+  const auto both = model.add(Multiply{}, {left, right});
+  const auto sum = model.add(Add{}, {both, left, right});
+  const auto dot = model.add(Dot{.normalize = true}, {left, sum});
+  const std::size_t layer = model.share(Dense{.units = 4, .activation = Activation::kTanh});
+  const auto again = model.call(layer, {model.call(layer, {sum})});
+  model.output(model.add(Concatenate{}, {again, dot}));
+  check_gradients(model, MeanSquaredError{});
+}
+
+TEST(Gradient, OfRowsAndBags) {
+  Functional model;
+  const auto ids = model.input({.shape = {3}});
+  const auto rows = model.add(Flatten{}, {model.add(Embedding{7, 2}, {ids})});
+  const auto bag =
+      model.add(EmbeddingBag{.input_dim = 7, .output_dim = 3, .combiner = Combiner::kMean}, {ids});
+  model.output(model.add(Dense{2}, {model.add(Concatenate{}, {rows, bag})}));
+  check_gradients(model, MeanSquaredError{}, 7);
+}
+
+TEST(Gradient, OfRegularizers) {
+  check_gradients({Dense{.units = 5,
+                         .activation = Activation::kTanh,
+                         .kernel_regularizer = {.l2 = 0.3F},
+                         .bias_regularizer = {.l2 = 0.2F}},
+                   Dense{.units = 3, .kernel_regularizer = {.l1 = 0.05F}}},
                   kLogits);
 }
 

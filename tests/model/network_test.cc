@@ -251,13 +251,16 @@ TEST(Network, MistakesInABatchHaveMessagesOfTheirOwn) {
   EXPECT_EQ(message_of([&] { network.train_step(good.batch(), 0, sums); }),
             "[FAILED_PRECONDITION] the model has no loss yet. Call compile() with a loss first.");
   network.set_objective(kLogits, {});
-  EXPECT_EQ(message_of([&] { network.train_step(narrow.batch(), 0, sums); }),
-            "[INVALID_ARGUMENT] the inputs have the shape (2, 63), but the model takes (2, 8, 8): "
-            "2 examples of (8, 8). Change Sequential::input_shape, or the columns of the data.");
+  EXPECT_EQ(
+      message_of([&] { network.train_step(narrow.batch(), 0, sums); }),
+      "[INVALID_ARGUMENT] the inputs have the shape (2, 63), but the model takes (2, 8, 8): "
+      "2 examples of (8, 8). Change the shape of the model's input, or the columns of the data.");
   tensor::Batch integers = good.batch();
   integers.inputs[0].dtype = tensor::DType::kInt32;
   EXPECT_EQ(message_of([&] { network.evaluate_step(integers, sums); }),
-            "[INVALID_ARGUMENT] the model's inputs are int32. Give them as float32.");
+            "[INVALID_ARGUMENT] the inputs are int32, but the model takes float32. Give data of "
+            "that type, or change "
+            "the type of the model's input.");
   tensor::Batch anonymous = good.batch();
   anonymous.example_indices = {};
   EXPECT_EQ(message_of([&] { network.train_step(anonymous, 0, sums); }),

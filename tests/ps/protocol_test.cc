@@ -58,6 +58,36 @@ TEST(Protocol, APushBeforeTheFirstValuesWaitsForThem) {
   }
 }
 
+TEST(Protocol, ALearningRateOfRank0CountsFromItsNextStepOn) {
+  for (const Consistency consistency : {Consistency(Synchronous{}), Consistency(Asynchronous{})}) {
+    SimCluster cluster({.workers = 2, .servers = 3, .consistency = consistency});
+    cluster.start(std::vector<float>(cluster.count(), 0.0F));
+    const auto push_all = [&] {
+      std::vector<PushTicket> tickets;
+      for (int rank = 0; rank < 2; ++rank) {
+        std::ranges::fill(cluster.worker(rank).gradients, 1.0F);
+        tickets.push_back(cluster.push(rank));
+      }
+      for (const PushTicket& ticket : tickets) cluster.wait(ticket);
+    };
+    push_all();
+    const float before = cluster.server_values()[0];
+    cluster.wait(cluster.on_io(
+        0, [](Client& client) { return client.push({.assign = true, .learning_rate = 0.25F}); }));
+    push_all();
+    EXPECT_EQ(cluster.server_values(), std::vector<float>(cluster.count(), 1.25F * before));
+  }
+}
+
+TEST(Protocol, ALearningRateThatCannotBeIsRefused) {
+  SimCluster cluster({.workers = 1, .servers = 1});
+  cluster.start(std::vector<float>(cluster.count(), 0.0F));
+  const PushTicket ticket = cluster.on_io(
+      0, [](Client& client) { return client.push({.assign = true, .learning_rate = -1.0F}); });
+  cluster.wait_for([&] { return ticket.done.done(); }, seconds(60));
+  EXPECT_NE(error_of(ticket.done).find("a learning rate that cannot be"), std::string::npos);
+}
+
 TEST(Protocol, ASynchronousStepIsTheMeanWeightedByExamples) {
   SimCluster cluster({.workers = 2, .servers = 3});
   cluster.start(std::vector<float>(cluster.count(), 0.0F));

@@ -78,18 +78,21 @@ TEST(Table, UpdateRulesSurviveTheWire) {
 }
 
 TEST(Table, RowTablesSurviveTheWireWithEveryInitializer) {
-  const Initializer initializers[] = {Zeros{},
-                                      Ones{},
-                                      Constant{2.0F},
-                                      RandomUniform{.minval = 0.0F, .seed = 7},
-                                      RandomNormal{},
-                                      TruncatedNormal{.stddev = 2.0F},
-                                      GlorotUniform{.seed = 1},
-                                      GlorotNormal{},
-                                      HeUniform{},
-                                      HeNormal{},
-                                      LecunUniform{},
-                                      LecunNormal{.seed = 0}};
+  const Initializer initializers[] = {
+      Zeros{},
+      Ones{},
+      Constant{2.0F},
+      RandomUniform{.minval = 0.0F, .seed = 7},
+      RandomNormal{},
+      TruncatedNormal{.stddev = 2.0F},
+      GlorotUniform{.seed = 1},
+      GlorotNormal{},
+      HeUniform{},
+      HeNormal{},
+      LecunUniform{},
+      LecunNormal{.seed = 0},
+      VarianceScaling{2.0F, FanMode::kFanAvg, ScaledDistribution::kUniform, 5},
+      Identity{.gain = 3.0F}};
   for (const Initializer& initializer : initializers) {
     Table table = example();
     table.row_tables[0].initializer = initializer;

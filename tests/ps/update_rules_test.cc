@@ -292,6 +292,10 @@ TEST(ClippingByNorm, AnAsynchronousWorkerClipsItsOwnGradient) {
                      .groups = {{.variables = {"b"}, .frozen = true}}})[1],
             2.0F)
       << "frozen variables have no part in the norm";
+  EXPECT_EQ(clipped({.clipping = {.global_norm = 2.5F},
+                     .groups = {{.variables = {"b"}, .statistics = true}}}),
+            (std::vector<float>{1.5F, 2.0F, 12.0F}))
+      << "nor have running averages, and they are not clipped";
   EXPECT_EQ(clipped({.clipping = {.global_norm = 13.0F}}), (std::vector<float>{3.0F, 4.0F, 12.0F}));
 }
 

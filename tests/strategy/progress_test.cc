@@ -30,20 +30,33 @@ TEST(Progress, WritesALinePerEpochWhereThereIsNoTerminal) {
 }
 
 TEST(Progress, DrawsABarThatTheEpochsLineReplaces) {
-  const model::Objective objective({.loss = MeanSquaredError{}}, {1});
+  const model::Objectives objectives(
+      {{.objective = model::Objective({.loss = MeanSquaredError{}}, {1})}});
   model::Sums sums;
   sums.loss = 4;
   sums.examples = 16;
   testing::internal::CaptureStdout();
   Progress progress(Verbosity::kProgress, 2, 4);
   progress.start_epoch(1);
-  progress.step(2, sums, objective);
+  progress.step(2, sums, objectives);
   progress.end_epoch({{"loss", 0.25}});
   const std::string shown = testing::internal::GetCapturedStdout();
   EXPECT_TRUE(shown.starts_with("\rEpoch 2/2 [============............] 2/4 - ")) << shown;
   EXPECT_NE(shown.find("ETA "), std::string::npos);
   EXPECT_NE(shown.find("loss: 0.2500"), std::string::npos);
   EXPECT_TRUE(shown.ends_with("\n"));
+}
+
+TEST(Progress, CountsStepsWhereOnlyTheirEndTellsHowManyThereAre) {
+  const model::Objectives objectives(
+      {{.objective = model::Objective({.loss = MeanSquaredError{}}, {1})}});
+  testing::internal::CaptureStdout();
+  Progress progress(Verbosity::kProgress, 2, 0);
+  progress.start_epoch(0);
+  progress.step(7, {.loss = 4, .examples = 16}, objectives);
+  const std::string shown = testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(shown.starts_with("\rEpoch 1/2 7 steps - ")) << shown;
+  EXPECT_EQ(shown.find("ETA"), std::string::npos);
 }
 
 TEST(Progress, SilenceIsSilent) {

@@ -33,6 +33,20 @@ TEST(SumsCodec, AWorkerWithoutExamplesHasNoMetricsYet) {
   EXPECT_EQ(merged.metrics, (std::vector<double>{3, 0, -1.5}));
 }
 
+TEST(SumsCodec, MetricsMustFitAMessageOfAllWorkers) {
+  EXPECT_NO_THROW(check_fits(402, 200));
+  EXPECT_NO_THROW(check_fits(100'000, 1));
+  try {
+    check_fits(100'000, 2);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "[INVALID_ARGUMENT] the metrics count in 100000 numbers, 800024 bytes, which each "
+                 "of 2 workers sends after an epoch. Give fewer metrics or thresholds, for at most "
+                 "491264 bytes.");
+  }
+}
+
 TEST(SumsCodec, RefusesOtherBytesAndOtherMetrics) {
   EXPECT_THROW(merge({"short"}), Error);
   model::Sums other = example(1, 1);

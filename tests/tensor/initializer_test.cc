@@ -65,6 +65,14 @@ const DistributionCase kCases[] = {
     {"HeNormal", HeNormal{}, 0, std::sqrt(2.0 / 300), 2.37, 2.274 * std::sqrt(2.0 / 300)},
     {"LecunUniform", LecunUniform{}, 0, std::sqrt(1.0 / 300), 1.8, std::sqrt(3.0 / 300)},
     {"LecunNormal", LecunNormal{}, 0, std::sqrt(1.0 / 300), 2.37, 2.274 * std::sqrt(1.0 / 300)},
+    {"VarianceScaling", VarianceScaling{}, 0, std::sqrt(1.0 / 300), 2.37,
+     2.274 * std::sqrt(1.0 / 300)},
+    {"VarianceScaling, uniform, fan_out",
+     VarianceScaling{2.0F, FanMode::kFanOut, ScaledDistribution::kUniform}, 0, std::sqrt(2.0 / 700),
+     1.8, std::sqrt(6.0 / 700)},
+    {"VarianceScaling, normal, fan_avg",
+     VarianceScaling{3.0F, FanMode::kFanAvg, ScaledDistribution::kUntruncatedNormal}, 0,
+     std::sqrt(3.0 / 500), 3.0, 6.5 * std::sqrt(3.0 / 500)},
 };
 
 TEST(Initializer, DistributionsAreKeras) {
@@ -83,6 +91,34 @@ TEST(Initializer, ConstantsAreConstant) {
   EXPECT_EQ(values_of(Zeros{}, {3}, 1), std::vector<float>(3, 0.0F));
   EXPECT_EQ(values_of(Ones{}, {3}, 1), std::vector<float>(3, 1.0F));
   EXPECT_EQ(values_of(Constant{2.5F}, {3}, 1), std::vector<float>(3, 2.5F));
+}
+
+TEST(Initializer, OrthogonalVectorsHaveOneLengthAndRightAngles) {
+  for (const Shape& shape : {Shape{30, 20}, Shape{20, 30}, Shape{3, 5, 8}}) {
+    const auto values = values_of(Orthogonal{.gain = 2.0F}, shape, support::seed());
+    const auto columns = static_cast<std::size_t>(shape.back());
+    const std::size_t rows = values.size() / columns;
+    const bool by_row = rows < columns;
+    const auto element = [&](std::size_t vector, std::size_t i) {
+      return static_cast<double>(by_row ? values[vector * columns + i]
+                                        : values[i * columns + vector]);
+    };
+    for (std::size_t a = 0; a < std::min(rows, columns); ++a) {
+      for (std::size_t b = 0; b <= a; ++b) {
+        double dot = 0.0;
+        for (std::size_t i = 0; i < std::max(rows, columns); ++i)
+          dot += element(a, i) * element(b, i);
+        EXPECT_NEAR(dot, a == b ? 4.0 : 0.0, 1e-5);
+      }
+    }
+  }
+  EXPECT_NE(values_of(Orthogonal{}, {4, 4}, 1), values_of(Orthogonal{}, {4, 4}, 2));
+  EXPECT_THROW(values_of(Orthogonal{}, {4}, 1), Error);
+}
+
+TEST(Initializer, IdentityIsOneMatrix) {
+  EXPECT_EQ(values_of(Identity{3.0F}, {2, 3}, 1), (std::vector<float>{3, 0, 0, 0, 3, 0}));
+  EXPECT_THROW(values_of(Identity{}, {4}, 1), Error);
 }
 
 TEST(Initializer, ValuesDependOnSeedAndNameAndOnNothingElse) {

@@ -37,7 +37,7 @@ TEST(Header, EncodedComesBackAsItWas) {
 
 TEST(Header, BytesAreLittleEndianAsDocumented) {
   const HeaderBytes bytes = encode_header(sample());
-  const unsigned char expected[kHeaderBytes] = {'D',  'T',  'R',  'N',  2,    0,    2,    5,
+  const unsigned char expected[kHeaderBytes] = {'D',  'T',  'R',  'N',  3,    0,    2,    5,
                                                 42,   0,    0,    0,    0,    0,    0,    0,
                                                 0xEF, 0xCD, 0xAB, 0x89, 0x67, 0x45, 0x23, 0x01};
   EXPECT_EQ(std::memcmp(bytes.data(), expected, sizeof(expected)), 0);
@@ -70,7 +70,7 @@ TEST(Header, OtherVersionNamesBoth) {
   HeaderBytes bytes = encode_header(sample());
   bytes[4] = std::byte{7};
   EXPECT_EQ(error_of(bytes),
-            "[PROTOCOL] The peer speaks protocol version 7, this process speaks 2. Run the same "
+            "[PROTOCOL] The peer speaks protocol version 7, this process speaks 3. Run the same "
             "version of dtrain in every process of the job.");
   // A version whose header is shorter is still told apart.
   EXPECT_EQ(error_of(std::span(bytes).first(8)), error_of(bytes));

@@ -16,18 +16,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy
 
 SEED = 5
-FEATURES, HIDDEN, CLASSES, MLP_BATCH = 784, 1024, 10, 64
-ROWS, WIDTH, IDS, EMBEDDING_BATCH = 1_000_000, 32, 26, 1024
-# Batches of an epoch, which every result has in memory before it begins: none has a data pipeline
-# in it, and the loss has something to learn.
-BATCHES = 64
-MLP_RATE = 0.02
-EMBEDDING_RATE = 0.2
 
 
 def started() -> float:
@@ -66,49 +58,6 @@ def pss_bytes(pid: int | str = "self") -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     raise RuntimeError(f"/proc/{pid}/smaps_rollup has no line Pss")
-
-
-@dataclass
-class MlpData:
-    weights: list[numpy.ndarray]
-    biases: list[numpy.ndarray]
-    x: numpy.ndarray
-    y: numpy.ndarray
-
-
-def mlp_data() -> MlpData:
-    """784-1024-1024-10 with Glorot's uniform weights. Each class is a random image, each example
-    one of those with noise, as in benchmarks/training_task.cc."""
-    random = numpy.random.default_rng(SEED)
-    sizes = [FEATURES, HIDDEN, HIDDEN, CLASSES]
-    weights, biases = [], []
-    for inputs, outputs in zip(sizes, sizes[1:]):
-        limit = (6.0 / (inputs + outputs)) ** 0.5
-        weights.append(random.uniform(-limit, limit, (inputs, outputs)).astype(numpy.float32))
-        biases.append(numpy.zeros(outputs, numpy.float32))
-    images = random.random((CLASSES, FEATURES), numpy.float32)
-    y = random.integers(0, CLASSES, (BATCHES, MLP_BATCH))
-    noise = random.random((BATCHES, MLP_BATCH, FEATURES), numpy.float32)
-    return MlpData(weights, biases, numpy.float32(0.5) * (images[y] + noise), y)
-
-
-@dataclass
-class EmbeddingData:
-    limit: float
-    kernel: numpy.ndarray
-    ids: numpy.ndarray
-    y: numpy.ndarray
-
-
-def embedding_data() -> EmbeddingData:
-    """26 ids of 1 M an example, 32 floats a row, all 832 of an example into one number. Ids are
-    uniform, as hashed features are at worst; the first decides the target."""
-    random = numpy.random.default_rng(SEED)
-    ids = random.integers(0, ROWS, (BATCHES, EMBEDDING_BATCH, IDS))
-    y = (ids[:, :, :1] % 4 != 0).astype(numpy.float32)
-    limit = (6.0 / (IDS * WIDTH + 1)) ** 0.5
-    kernel = random.uniform(-limit, limit, (IDS * WIDTH, 1)).astype(numpy.float32)
-    return EmbeddingData(0.05, kernel, ids, y)
 
 
 def check_falls(first: float, last: float, what: str) -> None:

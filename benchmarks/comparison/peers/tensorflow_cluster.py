@@ -1,5 +1,5 @@
 """TensorFlow's ParameterServerStrategy in real processes, one computing thread each:
-tensorflow_cluster.py mlp|embedding WORKERS SERVERS SECONDS. This process is the coordinator."""
+tensorflow_cluster.py WORKLOAD WORKERS SERVERS SECONDS. This process is the coordinator."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ def measure(workload: str, cluster: tensorflow_servers.Cluster,
         tf.distribute.cluster_resolver.TFConfigClusterResolver())
     coordinator = tf.distribute.coordinator.ClusterCoordinator(strategy)
     with strategy.scope():
-        model = (tensorflow_model.Embedding(servers) if workload == "embedding"
-                 else tensorflow_model.Mlp())
+        model = tensorflow_model.make(workload, servers)
 
     def batches():
         return tf.data.Dataset.from_tensor_slices(model.batches()).repeat()
