@@ -1,7 +1,7 @@
-#include "compute/cpu_convolution.h"
-
 #include <algorithm>
 #include <cassert>
+
+#include "compute/cpu_convolution.h"
 
 namespace dtrain::inline v0::compute {
 namespace {
