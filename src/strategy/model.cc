@@ -147,11 +147,10 @@ std::vector<float> Model::predict(const Dataset& data, std::size_t batch_size) {
 
 std::vector<std::vector<float>> Model::predict_all(const Dataset& data, std::size_t batch_size) {
   model::Network& network = impl_->network();
-  data::Batcher batcher(data,
-                        {.examples = data.size(),
-                         .batch_size = std::min(std::max<std::size_t>(batch_size, 1), data.size()),
-                         .shuffle = false},
-                        {.inputs = impl_->names().inputs});
+  data::Batcher batcher(
+      data,
+      {.examples = data.size(), .batch_size = std::min(batch_size, data.size()), .shuffle = false},
+      {.inputs = impl_->names().inputs});
   std::vector<std::vector<float>> outputs(network.graph().outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     outputs[i].resize(data.size() * network.output_count(i));

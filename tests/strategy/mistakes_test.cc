@@ -158,6 +158,16 @@ TEST(Mistakes, CompileForgotten) {
   EXPECT_NO_THROW(model.predict(points()));
 }
 
+TEST(Mistakes, BatchesOfNothing) {
+  Model model = classifier();
+  const std::vector<std::string> says = {"batch_size is 0", "Set it to at least 1"};
+  FitOptions options = kQuiet;
+  options.batch_size = 0;
+  expect_says(error_of([&] { model.fit(points(), options); }), says);
+  expect_says(error_of([&] { model.evaluate(points(), 0); }), says);
+  expect_says(error_of([&] { model.predict(points(), 0); }), says);
+}
+
 TEST(Mistakes, DivergenceIsNoMistakeOfTheData) {
   Model model = Strategy::local().build({.input_shape = {2}, .layers = {Dense{1}}});
   model.compile({.optimizer = Sgd{.learning_rate = 1e30F}});
