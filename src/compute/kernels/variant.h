@@ -32,6 +32,7 @@ namespace {
 #include "compute/kernels/math.inc"
 #include "compute/kernels/activation.inc"
 #include "compute/kernels/softmax.inc"
+#include "compute/kernels/packets.inc"
 #include "compute/kernels/matmul.inc"
 #include "compute/kernels/convolution.inc"
 #include "compute/kernels/depthwise.inc"
